@@ -1,0 +1,96 @@
+"""CSI-ALM-Light: the student of the CSI-ALM paper, 348,596 parameters in its setting.
+
+Conv1d embedding + soft prompt + three encoder layers + projection. Every antenna's CSI is one row of
+T tokens with 2K features (real parts, then imaginary parts).
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgecsi.csi import CsiShape
+from edgecsi.models.prediction import Prediction, Relations
+from edgecsi.models.scaling import from_rows, to_rows, user_scale
+
+
+class CsiAlmLight(nn.Module):
+    """Student network. Input and output as in :class:`edgecsi.models.prediction.Network`."""
+
+    def __init__(
+        self,
+        shape: CsiShape,
+        width: int = 128,
+        layers: int = 3,
+        heads: int = 8,
+        feed_forward: int = 128,
+        prompts: int = 4,
+    ) -> None:
+        super().__init__()
+        self.shape, self.prompts = shape, prompts
+        features, tokens = 2 * shape.subcarriers, prompts + shape.history
+        self.embedding = nn.Conv1d(features, width, kernel_size=3, bias=False)
+        self.soft_prompt = nn.Parameter(0.02 * torch.randn(prompts, width))
+        self.register_buffer("position", sinusoidal_position(shape.history, width), persistent=False)
+        self.blocks = nn.ModuleList(EncoderLayer(width, heads, feed_forward) for _ in range(layers))
+        self.to_features = nn.Linear(width, features)
+        self.to_future = nn.Linear(tokens, shape.future)
+
+    def forward(self, csi: Tensor) -> Tensor:
+        """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""
+        return self.predict(csi).future
+
+    def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
+        """Future CSI and, on request, the last block's queries, keys and values."""
+        peak, rms = user_scale(csi)
+        rows = to_rows(csi / peak / rms)
+
+        # Circular padding, as in the released code; written as a concatenation, which every engine takes.
+        padded = torch.cat([rows[:, -1:], rows, rows[:, :1]], dim=1)
+        tokens = self.embedding(padded.transpose(1, 2)).transpose(1, 2) + self.position
+        tokens = torch.cat([self.soft_prompt.expand(tokens.shape[0], -1, -1), tokens], dim=1)
+        for block in self.blocks[:-1]:
+            tokens, _ = block(tokens)
+        tokens, qkv = self.blocks[-1](tokens)
+
+        features = self.to_features(tokens)  # [row, token, 2K]
+        future = self.to_future(features.transpose(1, 2)).transpose(1, 2)  # [row, P, 2K]
+        return Prediction(
+            future=from_rows(future, csi.shape[1]) * rms * peak,
+            relations=Relations(*qkv, prompts=self.prompts) if relations else None,
+        )
+
+
+class EncoderLayer(nn.Module):
+    """Post-norm transformer encoder layer; also returns its queries, keys and values [row, token, width]."""
+
+    def __init__(self, width: int, heads: int, feed_forward: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.attention_out = nn.Linear(width, width)
+        self.attention_norm = nn.LayerNorm(width)
+        self.feed_forward = nn.Sequential(
+            nn.Linear(width, feed_forward), nn.GELU(), nn.Linear(feed_forward, width)
+        )
+        self.feed_forward_norm = nn.LayerNorm(width)
+
+    def forward(self, tokens: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """[row, token, width] -> the same, and (query, key, value)."""
+        query, key, value = self.qkv(tokens).chunk(3, dim=-1)
+        mixed = F.scaled_dot_product_attention(*(self._split(part) for part in (query, key, value)))
+        mixed = mixed.transpose(1, 2).flatten(2)
+        tokens = self.attention_norm(tokens + self.attention_out(mixed))
+        tokens = self.feed_forward_norm(tokens + self.feed_forward(tokens))
+        return tokens, (query, key, value)
+
+    def _split(self, part: Tensor) -> Tensor:
+        return part.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+
+
+def sinusoidal_position(tokens: int, width: int) -> Tensor:
+    """The fixed position code of "Attention is all you need": float32 [token, width]."""
+    step = torch.arange(tokens, dtype=torch.float32)[:, None]
+    rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
+    return torch.stack([torch.sin(step * rate), torch.cos(step * rate)], dim=-1).flatten(1)
