@@ -1,1 +1,1 @@
-"""Export: ONNX from a network, lowering to a precision, and one builder per engine library."""
+"""From a PyTorch network to an engine: ONNX export, precision lowering, engine builders, targets."""

@@ -1,0 +1,1 @@
+"""Precision lowering: one file per precision, each with `lower(graph: bytes) -> bytes`. Needs onnx, no torch."""

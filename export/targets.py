@@ -1,0 +1,77 @@
+"""The targets `<engine>-<precision>`: how each is lowered and built, and whether this machine can.
+
+A new target is a new row of `TARGETS`; a new engine library is a new file in `export/builders/`, a new
+precision a new file in `export/lowering/`. Nothing heavy is imported before a target is used, so a
+light install can list them all.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from types import ModuleType
+
+from edgecsi.errors import UnavailableError
+from edgecsi.export.builders import BuiltEngine
+
+
+@dataclass(frozen=True)
+class Target:
+    """One way to turn the student's FP32 ONNX graph into an engine."""
+
+    name: str
+    builder: str  # module in export/builders
+    precision: str
+    summary: str
+    lowering: str | None = (
+        None  # module in export/lowering; None: the FP32 graph goes to the builder as it is
+    )
+
+    @property
+    def engine(self) -> str:
+        """The engine that runs the build, as `edgecsi.runtime` names it; for TensorRT the flavour found here."""
+        return self._builder().engine()
+
+    def lower(self, student_onnx: bytes) -> bytes:
+        """Bring the FP32 graph to this target's precision. Raises BuildError for a graph that can't be."""
+        if self.lowering is None:
+            return student_onnx
+        return importlib.import_module(f"edgecsi.export.lowering.{self.lowering}").lower(student_onnx)
+
+    def build(self, lowered: bytes) -> BuiltEngine:
+        """Build the engine. Raises UnavailableError where it can't be built here, BuildError where it is refused."""
+        if reason := self.why_not_build():
+            raise UnavailableError(f"{self.name} can't be built here: {reason}")
+        return self._builder().build(lowered)
+
+    def why_not_build(self) -> str | None:
+        """Why this machine can't build the target, None when it can."""
+        return self._builder().why_not_build()
+
+    def why_not_run(self) -> str | None:
+        """Why this machine can't run the target, None when it can."""
+        from edgecsi.runtime import why_not_run
+
+        return why_not_run(self.engine)
+
+    def _builder(self) -> ModuleType:
+        return importlib.import_module(f"edgecsi.export.builders.{self.builder}")
+
+
+TARGETS = {
+    target.name: target
+    for target in (
+        Target(
+            "trt-fp16", "tensorrt", "fp16", "TensorRT, FP16 with FP32 normalisation, fused attention", "fp16"
+        ),
+        Target("ort-fp32", "ort", "fp32", "ONNX Runtime on the CPU"),
+        Target("openvino-fp32", "openvino", "fp32", "OpenVINO on the CPU"),
+    )
+}
+
+
+def target(name: str) -> Target:
+    """The target of that name. Raises UnavailableError that lists the names there are."""
+    if name not in TARGETS:
+        raise UnavailableError(f"unknown target {name!r}; choose from {', '.join(TARGETS)}")
+    return TARGETS[name]
