@@ -10,11 +10,11 @@ Importing edgecsi never imports torch.
 from importlib.metadata import PackageNotFoundError, version
 
 from edgecsi.errors import EdgeCsiError
-# (restored when edgecsi.runtime lands) from edgecsi.runtime import Predictor, load
+from edgecsi.runtime import Predictor, load
 
 try:
     __version__ = version("edgecsi")
 except PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0+unknown"
 
-__all__ = ["EdgeCsiError", "__version__"]
+__all__ = ["EdgeCsiError", "Predictor", "__version__", "load"]

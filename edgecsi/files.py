@@ -73,7 +73,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
         os.chmod(temporary, 0o755)
         sync_tree(temporary)
-        old = _old_name(path)
+        old = old_name(path)
         if path.exists():
             os.rename(path, old)
         os.rename(temporary, path)
@@ -87,7 +87,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 def recover_folder(path: Path) -> None:
     """Undo an :func:`atomic_folder` that was killed between its two renames."""
-    old = _old_name(path)
+    old = old_name(path)
     if old.exists():
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
@@ -95,7 +95,8 @@ def recover_folder(path: Path) -> None:
             os.rename(old, path)
 
 
-def _old_name(path: Path) -> Path:
+def old_name(path: Path) -> Path:
+    """Where :func:`atomic_folder` keeps the old `path` between its two renames."""
     return path.with_name(f".{path.name}.old")
 
 

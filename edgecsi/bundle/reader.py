@@ -1,0 +1,155 @@
+"""Opening a bundle: nothing in it is trusted before its hash holds, since an engine is code.
+
+Every file is read once, and the buffer that was hashed is the buffer that callers get: what happens to the
+folder afterwards changes nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from edgecsi.bundle.manifest import (
+    ENGINE_FILES,
+    GOLDEN_FILE,
+    MANIFEST_FILE,
+    SCHEMA_VERSION,
+    STUDENT_FILE,
+    Manifest,
+)
+from edgecsi.bundle.onnx_scan import external_tensor
+from edgecsi.errors import BundleError
+from edgecsi.files import old_name
+
+MAX_MANIFEST_BYTES = 1 << 20
+MAX_BUNDLE_BYTES = 1 << 31  # an ONNX file can't be larger either
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose files all matched its manifest when it was opened."""
+
+    path: Path
+    manifest: Manifest
+    digest: str  # SHA-256 of manifest.json, hex; through its hashes it names every byte of the bundle
+    _contents: Mapping[str, bytes] = field(repr=False)
+
+    def read(self, name: str) -> bytes:
+        """The verified bytes of a file. Raises BundleError for a name that the manifest doesn't list."""
+        if name not in self._contents:
+            raise BundleError(f"{self.path} holds no {name!r}; it holds {', '.join(self._contents)}")
+        return self._contents[name]
+
+    def engine_files(self) -> dict[str, bytes]:
+        """The files that the engine library takes, by name."""
+        return {name: self.read(name) for name in ENGINE_FILES[self.manifest.engine]}
+
+
+def open_bundle(path: str | os.PathLike[str], digest: str | None = None) -> Bundle:
+    """Read a bundle and check every byte of it; `digest` pins the one that is trusted.
+
+    Raises BundleError, in one line, for a bundle that is missing, damaged, tampered with, of another
+    schema version, or not the pinned one. No engine library has seen a byte by then.
+    """
+    path = Path(path)
+    folder = _open_folder(path)
+    try:
+        text = _read_file(folder, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
+        found = hashlib.sha256(text).hexdigest()
+        if digest is not None and digest.lower() != found:
+            raise BundleError(f"{path} has digest {found}, not the pinned {digest}; it is another bundle")
+        manifest = _parse(path, text)
+        _check_listing(path, manifest, set(os.listdir(folder)))
+        return Bundle(path, manifest, found, _read_all(folder, path, manifest))
+    finally:
+        os.close(folder)
+
+
+def _open_folder(path: Path) -> int:
+    for candidate in (path, old_name(path)):  # a write killed between its two renames left the old bundle
+        try:
+            return os.open(candidate, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError:
+            break
+    raise BundleError(f"{path} is no bundle: a bundle is a folder with a {MANIFEST_FILE}")
+
+
+def _read_file(folder: int, path: Path, name: str, limit: int) -> bytes:
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except FileNotFoundError:
+        raise BundleError(f"{path} has no {name}; it is incomplete or no bundle") from None
+    except OSError as error:
+        raise BundleError(f"{path}: {name} can't be read as a plain file ({error.strerror})") from error
+    with open(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise BundleError(f"{path}: {name} is no plain file")
+        if status.st_size > limit:
+            raise BundleError(f"{path}: {name} has {status.st_size} bytes, more than the limit of {limit}")
+        return file.read(limit + 1)[:limit]
+
+
+def _parse(path: Path, text: bytes) -> Manifest:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: {MANIFEST_FILE} is damaged: {error}") from error
+    version = value.get("schema_version") if isinstance(value, dict) else None
+    if version != SCHEMA_VERSION:
+        raise BundleError(
+            f"{path}: {MANIFEST_FILE} has schema version {version!r}, this edgecsi reads {SCHEMA_VERSION}; "
+            "use the edgecsi that wrote it, or build the bundle again"
+        )
+    try:
+        return Manifest.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "manifest"
+        raise BundleError(f"{path}: {MANIFEST_FILE} is wrong at {place}: {first['msg']}") from error
+
+
+def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:
+    listed = set(manifest.files)
+    required = {STUDENT_FILE, GOLDEN_FILE, *ENGINE_FILES[manifest.engine]}
+    if lacking := required - listed:
+        raise BundleError(f"{path}: {MANIFEST_FILE} lists no {', '.join(sorted(lacking))}")
+    if MANIFEST_FILE in listed:
+        raise BundleError(f"{path}: {MANIFEST_FILE} lists itself")
+    if unlisted := present - listed - {MANIFEST_FILE}:
+        raise BundleError(
+            f"{path} holds {', '.join(sorted(unlisted))}, which {MANIFEST_FILE} doesn't list; "
+            "remove it or get the bundle again"
+        )
+
+
+def _read_all(folder: int, path: Path, manifest: Manifest) -> dict[str, bytes]:
+    contents: dict[str, bytes] = {}
+    room = MAX_BUNDLE_BYTES
+    for name, expected in manifest.files.items():
+        contents[name] = _read_file(folder, path, name, room)
+        room -= len(contents[name])
+        if hashlib.sha256(contents[name]).hexdigest() != expected:
+            raise BundleError(f"{path}: {name} is damaged: its SHA-256 is not the manifest's; get it again")
+    for name, data in contents.items():
+        if name.lower().endswith(".onnx"):
+            _check_self_contained(path, name, data)
+    return contents
+
+
+def _check_self_contained(path: Path, name: str, graph: bytes) -> None:
+    try:
+        tensor = external_tensor(graph)
+    except ValueError as error:
+        raise BundleError(f"{path}: {name} is no ONNX graph: {error}") from error
+    if tensor is not None:
+        raise BundleError(f"{path}: {name} keeps tensor {tensor!r} as external data, which no hash covers")

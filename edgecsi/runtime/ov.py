@@ -1,0 +1,71 @@
+"""OpenVINO on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.util import find_spec
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgecsi.bundle import Manifest
+from edgecsi.errors import BundleError, EdgeCsiError
+
+
+def why_not_run(manifest: Manifest | None = None) -> str | None:
+    """Why OpenVINO, or a BF16 engine with it, can't be used here; None when it can."""
+    if not find_spec("openvino"):
+        return "openvino is not installed (pip install 'edgecsi[openvino]')"
+    if manifest is not None and manifest.precision == "bf16" and "BF16" not in _capabilities():
+        return (
+            f"this CPU computes {', '.join(_capabilities())} but no BF16; "
+            "rebuild with: edgecsi build BUNDLE --target openvino-fp32"
+        )
+    return None
+
+
+def start(files: Mapping[str, bytes], threads: int, precision: str) -> OpenVinoEngine:
+    """Start the IR `engine.xml` with its weights `engine.bin`; `bf16` computes in BF16."""
+    return OpenVinoEngine(files["engine.xml"], files["engine.bin"], threads, precision)
+
+
+class OpenVinoEngine:
+    """An OpenVINO IR compiled for this CPU."""
+
+    max_users = None
+
+    def __init__(self, xml: bytes, weights: bytes, threads: int, precision: str) -> None:
+        import openvino
+
+        self.threads = threads
+        if not xml.startswith(b"<?xml"):  # OpenVINO guesses the format, and others than IR may name files
+            raise BundleError("engine.xml is no OpenVINO IR: it doesn't begin with <?xml")
+        self._weights = weights  # OpenVINO refers to this buffer
+        settings = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "ENABLE_CPU_PINNING": False,  # the base station decides which core runs what
+        }
+        try:
+            core = openvino.Core()
+            compiled = core.compile_model(core.read_model(xml, weights), "CPU", settings)
+        except RuntimeError as error:
+            raise BundleError(f"OpenVINO refuses engine.xml: {error}") from error
+        names = [port.any_name for port in (*compiled.inputs, *compiled.outputs) if port.names]
+        if names != ["csi_history", "csi_future"]:
+            raise BundleError(f"engine.xml has the tensors {names}, not csi_history and csi_future")
+        self._request = compiled.create_infer_request()
+
+    def run(self, history: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""
+        try:
+            return self._request.infer([history], share_inputs=True)[0]
+        except RuntimeError as error:
+            raise EdgeCsiError(f"OpenVINO failed on {history.shape}: {error}") from error
+
+
+def _capabilities() -> list[str]:
+    import openvino
+
+    return list(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
