@@ -29,7 +29,7 @@ class Target:
 
     @property
     def engine(self) -> str:
-        """The engine that runs the build, as `edgecsi.runtime` names it; for TensorRT the flavour found here."""
+        """The engine by its name in `edgecsi.runtime`; for TensorRT the flavour found here."""
         return self._builder().engine()
 
     def lower(self, student_onnx: bytes) -> bytes:
@@ -39,7 +39,7 @@ class Target:
         return importlib.import_module(f"edgecsi.export.lowering.{self.lowering}").lower(student_onnx)
 
     def build(self, lowered: bytes) -> BuiltEngine:
-        """Build the engine. Raises UnavailableError where it can't be built here, BuildError where it is refused."""
+        """Build the engine. Raises UnavailableError if this machine can't, BuildError if the graph is refused."""
         if reason := self.why_not_build():
             raise UnavailableError(f"{self.name} can't be built here: {reason}")
         return self._builder().build(lowered)

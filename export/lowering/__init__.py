@@ -1,1 +1,1 @@
-"""Precision lowering: one file per precision, each with `lower(graph: bytes) -> bytes`. Needs onnx, no torch."""
+"""Precision lowering: one file per precision, each with `lower(graph: bytes) -> bytes`; no torch."""

@@ -1,0 +1,40 @@
+"""Reading ONNX graphs: parsing with types, checking and writing, the user's errors in one line."""
+
+from __future__ import annotations
+
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import GraphProto, ModelProto
+
+from edgecsi.errors import BuildError
+
+
+def read_graph(graph: bytes) -> ModelProto:
+    """Parse a graph and infer the type of every value. Raises BuildError if it is no valid ONNX graph."""
+    try:
+        return onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph), strict_mode=True)
+    except (DecodeError, onnx.shape_inference.InferenceError) as error:
+        raise BuildError(f"not a valid ONNX graph: {first_line(error)}") from error
+
+
+def write_graph(model: ModelProto) -> bytes:
+    """Check a graph and serialise it; equal graphs give equal bytes. Raises BuildError if it is not valid."""
+    model.graph.ClearField("value_info")  # inferred; may be out of date
+    try:
+        onnx.checker.check_model(model, full_check=True)
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise BuildError(f"the rewritten graph is not valid ONNX: {first_line(error)}") from error
+    return model.SerializeToString(deterministic=True)
+
+
+def value_types(graph: GraphProto) -> dict[str, int]:
+    """Element type of every value of a graph from :func:`read_graph`, by name."""
+    values = (*graph.input, *graph.output, *graph.value_info)
+    types = {value.name: value.type.tensor_type.elem_type for value in values}
+    return types | {weight.name: weight.data_type for weight in graph.initializer}
+
+
+def first_line(error: Exception) -> str:
+    """What a library's exception says, short enough for one line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__

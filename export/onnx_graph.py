@@ -1,0 +1,106 @@
+"""PyTorch network -> the neutral FP32 ONNX graph that every target starts from.
+
+Opset 23, so that `scaled_dot_product_attention` stays one `Attention` operator. Input `csi_history`
+float32 [user, antenna, T, K, 2], output `csi_future` float32 [user, antenna, P, K, 2], `user` dynamic;
+the normalisation is part of the graph.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnxscript import optimizer
+from torch import Tensor, nn
+
+from edgecsi.csi import CsiShape
+from edgecsi.errors import BuildError
+from edgecsi.export.graph import first_line, write_graph
+
+OPSET = 23
+TOLERANCE = 1e-8  # of the squared error against the module, relative: -80 dB
+UNLIMITED = 1 << 31  # bytes: fold constants of any size, such as a teacher's dictionary keys and values
+
+
+def export_onnx(network: nn.Module, shape: CsiShape) -> bytes:
+    """Export a network of `edgecsi.models` and check the graph against it.
+
+    Whatever does not depend on the input is folded into constants. The bytes depend on the weights and on
+    the library versions only; they hold no paths and no external data. Raises BuildError if PyTorch can't
+    export the network, or if ONNX Runtime's outputs differ from the network's.
+    """
+    device = next(network.parameters()).device
+    example = torch.randn(2, *shape.history_shape, 2, generator=torch.Generator().manual_seed(0)).to(device)
+    example[1] *= 5e-6  # a user at the scale of raw channel coefficients
+    training = network.training
+    network.eval()
+    try:
+        graph = _export(network, example)
+        with torch.no_grad():
+            expected = network(example).cpu().numpy()
+    finally:
+        network.train(training)
+    _check(graph, example.cpu().numpy(), expected)
+    return graph
+
+
+def _export(network: nn.Module, example: Tensor) -> bytes:
+    try:
+        with _quiet():
+            program = torch.onnx.export(
+                network,
+                (example,),
+                dynamo=True,
+                opset_version=OPSET,
+                input_names=["csi_history"],
+                output_names=["csi_future"],
+                dynamic_shapes=({0: torch.export.Dim("user", min=1)},),
+                verbose=False,
+            )
+            optimizer.optimize_ir(program.model, input_size_limit=UNLIMITED, output_size_limit=UNLIMITED)
+            model = program.model_proto
+        _strip_metadata(model)
+        return write_graph(model)
+    except Exception as error:  # the exporter, onnxscript and protobuf each raise their own
+        raise BuildError(f"{type(network).__name__} can't be exported to ONNX: {first_line(error)}") from error
+
+
+def _strip_metadata(model: onnx.ModelProto) -> None:
+    """Remove what the exporter notes about where the code lies on this machine."""
+    graph = model.graph
+    for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info):
+        del item.metadata_props[:]
+        item.doc_string = ""
+
+
+def _check(graph: bytes, history: np.ndarray, expected: np.ndarray) -> None:
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    (output,) = session.run(None, {"csi_history": history})
+    for user, (row, wanted) in enumerate(zip(output, expected, strict=True)):
+        energy = np.square(wanted, dtype=np.float64).sum()
+        error = np.square(np.subtract(row, wanted, dtype=np.float64)).sum()
+        if not error <= TOLERANCE * energy:
+            raise BuildError(
+                f"the ONNX graph differs from the network: squared error {error / energy:.1e} of the output "
+                f"for user {user} of 2 random ones (allowed {TOLERANCE:.0e})"
+            )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's remarks about packages and internals that don't concern the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logger.setLevel(level)
