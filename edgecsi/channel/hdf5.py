@@ -1,0 +1,63 @@
+"""Opening HDF5 files that come from outside: nothing that points elsewhere, nothing that isn't there."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import h5py
+
+from edgecsi.errors import DataError
+
+# Deflate packs at most 1032 bytes into one; no other filter is accepted.
+_FILTERS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}
+
+
+def open_hdf5(path: Path) -> h5py.File:
+    """Open for reading, unlocked (our files never change); :class:`DataError` if it is no whole HDF5 file."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        file = h5py.File(path, "r", locking=False)
+    except OSError as error:
+        if "truncated" in str(error):
+            raise DataError(f"{path}: truncated, its end is missing; copy or write it again") from error
+        raise DataError(f"{path}: not an HDF5 file that can be read ({error})") from error
+    try:
+        for name in file:
+            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+                raise DataError(f"{path}: '{name}' is a link; only data in the file itself is read")
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def stored_dataset(file: h5py.File, name: str) -> h5py.Dataset:
+    """The dataset `name` of the root group, all its data in this file; :class:`DataError` otherwise."""
+    where = f"{file.filename}: '{name}'"
+    if name not in file or not isinstance(file[name], h5py.Dataset):
+        found = ", ".join(f"'{key}'" for key in file) or "nothing"
+        raise DataError(f"{where} is missing; the file holds {found}")
+    data = file[name]
+    if data.is_virtual or data.external:
+        raise DataError(f"{where} keeps its data in other files; only data in the file itself is read")
+    if data.shape is None or data.dtype.hasobject:
+        raise DataError(f"{where} is no array of numbers")
+    ratio = _expansion(data, where)
+    claimed, stored = math.prod(data.shape) * data.dtype.itemsize, data.id.get_storage_size()
+    if claimed > stored * ratio:
+        raise DataError(f"{where} claims {claimed} bytes (shape {data.shape}), but the file stores {stored}")
+    return data
+
+
+def _expansion(data: h5py.Dataset, where: str) -> int:
+    """How many bytes one stored byte can stand for."""
+    filters = data.id.get_create_plist()
+    ratio = 1
+    for index in range(filters.get_nfilters()):
+        code, *_, label = filters.get_filter(index)
+        if code not in _FILTERS:
+            raise DataError(f"{where} is packed with '{label.decode(errors='replace')}'; only gzip is read")
+        ratio *= _FILTERS[code]
+    return ratio
