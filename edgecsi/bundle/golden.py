@@ -46,6 +46,8 @@ class GoldenSet:
         users = {len(array) for array in vars(golden).values()}
         if len(users) != 1 or users == {0}:
             raise BundleError(f"golden.npz can't be used: its arrays hold {sorted(users)} users")
+        if not golden.truth.any(axis=(1, 2, 3)).all() or not golden.student.any(axis=(1, 2, 3)).all():
+            raise BundleError("golden.npz can't be used: it holds users without power")
         return golden
 
 

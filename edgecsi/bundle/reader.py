@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from edgecsi.bundle.golden import GoldenSet
 from edgecsi.bundle.manifest import (
     ENGINE_FILES,
     GOLDEN_FILE,
@@ -50,6 +51,10 @@ class Bundle:
     def engine_files(self) -> dict[str, bytes]:
         """The files that the engine library takes, by name."""
         return {name: self.read(name) for name in ENGINE_FILES[self.manifest.engine]}
+
+    def golden(self) -> GoldenSet:
+        """The golden users. Raises BundleError when they don't have the manifest's shape."""
+        return GoldenSet.from_bytes(self.read(GOLDEN_FILE), self.manifest.shape)
 
 
 def open_bundle(path: str | os.PathLike[str], digest: str | None = None) -> Bundle:

@@ -9,7 +9,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from edgecsi.bundle import Manifest, open_bundle
+from edgecsi.bundle import Bundle, Manifest, open_bundle
 from edgecsi.csi import CsiShape, to_complex, to_interleaved
 from edgecsi.errors import DataError, EdgeCsiError, UnavailableError
 from edgecsi.runtime.engine import Engine, run_in_pieces, start_engine, why_not_run
@@ -87,10 +87,14 @@ def load(path: str | os.PathLike[str], *, threads: int | None = None, digest: st
     that you trust. Raises BundleError for a bundle that is not whole or not the pinned one, UnavailableError
     when this machine can't run it.
     """
-    bundle = open_bundle(path, digest)
+    return start_bundle(open_bundle(path, digest), threads)
+
+
+def start_bundle(bundle: Bundle, threads: int | None = None) -> Predictor:
+    """Start the engine of an open bundle. Raises UnavailableError when this machine can't run it."""
     manifest = bundle.manifest
     if reason := why_not_run(manifest.engine, manifest):
-        raise UnavailableError(f"{path} can't run here: {reason}")
+        raise UnavailableError(f"{bundle.path} can't run here: {reason}")
     engine = start_engine(manifest.engine, bundle.engine_files(), threads, manifest.precision)
     return Predictor(engine, manifest, bundle.digest)
 
