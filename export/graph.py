@@ -1,20 +1,26 @@
-"""Reading ONNX graphs: parsing with types, checking and writing, the user's errors in one line."""
+"""Reading and writing ONNX graphs, and what they say of their precision; the user's errors in one line."""
 
 from __future__ import annotations
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto
+from onnx import GraphProto, ModelProto, TensorProto
 
 from edgecsi.errors import BuildError
+
+WEIGHTED = frozenset({"Attention", "Conv", "Einsum", "Gemm", "MatMul"})  # where the arithmetic is
+PRECISIONS = {TensorProto.FLOAT: "fp32", TensorProto.FLOAT16: "fp16"}
 
 
 def read_graph(graph: bytes) -> ModelProto:
     """Parse a graph and infer the type of every value. Raises BuildError if it is no valid ONNX graph."""
     try:
-        return onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph), strict_mode=True)
+        model = onnx.shape_inference.infer_shapes(onnx.load_model_from_string(graph), strict_mode=True)
     except (DecodeError, onnx.shape_inference.InferenceError) as error:
         raise BuildError(f"not a valid ONNX graph: {first_line(error)}") from error
+    if not model.graph.input:
+        raise BuildError("not a valid ONNX graph: it has no input")
+    return model
 
 
 def write_graph(model: ModelProto) -> bytes:
@@ -23,7 +29,7 @@ def write_graph(model: ModelProto) -> bytes:
     try:
         onnx.checker.check_model(model, full_check=True)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        raise BuildError(f"the rewritten graph is not valid ONNX: {first_line(error)}") from error
+        raise BuildError(f"not a valid ONNX graph: {first_line(error)}") from error
     return model.SerializeToString(deterministic=True)
 
 
@@ -34,7 +40,15 @@ def value_types(graph: GraphProto) -> dict[str, int]:
     return types | {weight.name: weight.data_type for weight in graph.initializer}
 
 
-def first_line(error: Exception) -> str:
+def count_weighted(graph: bytes) -> dict[str, int]:
+    """How many weighted operators of a graph compute in "fp32" and in "fp16"."""
+    model = read_graph(graph)
+    types = value_types(model.graph)
+    found = [types[node.output[0]] for node in model.graph.node if node.op_type in WEIGHTED]
+    return {precision: found.count(kind) for kind, precision in PRECISIONS.items()}
+
+
+def first_line(error: object) -> str:
     """What a library's exception says, short enough for one line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

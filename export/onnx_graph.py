@@ -68,7 +68,9 @@ def _export(network: nn.Module, example: Tensor) -> bytes:
         _strip_metadata(model)
         return write_graph(model)
     except Exception as error:  # the exporter, onnxscript and protobuf each raise their own
-        raise BuildError(f"{type(network).__name__} can't be exported to ONNX: {first_line(error)}") from error
+        raise BuildError(
+            f"{type(network).__name__} can't be exported to ONNX: {first_line(error)}"
+        ) from error
 
 
 def _strip_metadata(model: onnx.ModelProto) -> None:

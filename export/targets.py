@@ -11,6 +11,8 @@ import importlib
 from dataclasses import dataclass
 from types import ModuleType
 
+from pydantic import BaseModel
+
 from edgecsi.errors import UnavailableError
 from edgecsi.export.builders import BuiltEngine
 
@@ -39,7 +41,7 @@ class Target:
         return importlib.import_module(f"edgecsi.export.lowering.{self.lowering}").lower(student_onnx)
 
     def build(self, lowered: bytes) -> BuiltEngine:
-        """Build the engine. Raises UnavailableError if this machine can't, BuildError if the graph is refused."""
+        """Build the engine. Raises UnavailableError if this machine can't, BuildError if it is refused."""
         if reason := self.why_not_build():
             raise UnavailableError(f"{self.name} can't be built here: {reason}")
         return self._builder().build(lowered)
@@ -70,7 +72,33 @@ TARGETS = {
 }
 
 
-def target(name: str) -> Target:
+class TargetState(BaseModel):
+    """What this machine can do with a target; the reasons are None where it can."""
+
+    target: str
+    engine: str
+    precision: str
+    summary: str
+    why_not_build: str | None
+    why_not_run: str | None
+
+
+def survey() -> list[TargetState]:
+    """Every target as this machine sees it."""
+    return [
+        TargetState(
+            target=target.name,
+            engine=target.engine,
+            precision=target.precision,
+            summary=target.summary,
+            why_not_build=target.why_not_build(),
+            why_not_run=target.why_not_run(),
+        )
+        for target in TARGETS.values()
+    ]
+
+
+def get_target(name: str) -> Target:
     """The target of that name. Raises UnavailableError that lists the names there are."""
     if name not in TARGETS:
         raise UnavailableError(f"unknown target {name!r}; choose from {', '.join(TARGETS)}")

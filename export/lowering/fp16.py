@@ -14,14 +14,12 @@ import numpy as np
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from edgecsi.errors import BuildError
-from edgecsi.export.graph import read_graph, value_types, write_graph
+from edgecsi.export.graph import PRECISIONS, WEIGHTED, read_graph, value_types, write_graph
 
-WEIGHTED = frozenset({"Attention", "Conv", "Einsum", "Gemm", "MatMul"})
 # Sums of many terms, which FP16 would round or overflow. (Fused attention kernels sum in FP32 themselves.)
 REDUCTIONS = frozenset(
     {"LayerNormalization", "Pow", "ReduceMean", "ReduceSum", "RMSNormalization", "Softmax", "Sqrt"}
 )
-SUFFIX = {TensorProto.FLOAT: "fp32", TensorProto.FLOAT16: "fp16"}
 
 
 def lower(graph: bytes) -> bytes:
@@ -40,14 +38,6 @@ def lower(graph: bytes) -> bytes:
         model.graph.ClearField(field)
         getattr(model.graph, field).extend(items)
     return write_graph(model)
-
-
-def count_weighted(graph: bytes) -> dict[str, int]:
-    """How many weighted operators of a graph compute in "fp16" and in "fp32"."""
-    model = read_graph(graph)
-    types = value_types(model.graph)
-    found = [types[node.output[0]] for node in model.graph.node if node.op_type in WEIGHTED]
-    return {suffix: found.count(kind) for kind, suffix in SUFFIX.items()}
 
 
 class _Lowering:
@@ -73,8 +63,8 @@ class _Lowering:
     def _as(self, kind: int, name: str) -> str:
         """Name of the value in that type: a weight is converted, an activation cast, an integer left."""
         old = self.types[name]
-        changes = old in SUFFIX and old != kind
-        new = f"{name}_{SUFFIX[kind]}" if changes else name
+        changes = old in PRECISIONS and old != kind
+        new = f"{name}_{PRECISIONS[kind]}" if changes else name
         if name in self.constants:
             weight = self.constants[name]
             self.weights[new] = _half(weight, new) if changes else weight
