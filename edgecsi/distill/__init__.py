@@ -1,0 +1,1 @@
+"""Distillation of a teacher into CSI-ALM-Light by its self-attention relations."""

@@ -1,0 +1,23 @@
+"""Predictors that need no training and that every table shows beside the networks."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def hold_last(history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
+    """Repeat the last CSI: complex64 [user, antenna, T, K] -> [user, antenna, steps, K]."""
+    return np.repeat(history[:, :, -1:], steps, axis=2)
+
+
+def phase_rotation(history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
+    """Rotate the last CSI onward by the user's one phase per step.
+
+    The phase is that of the history's lag-1 autocorrelation, summed over antennas, time and subcarriers:
+    the mean Doppler shift of the user. complex64 [user, antenna, T, K] -> [user, antenna, steps, K].
+    """
+    lag1 = np.sum(history[:, :, 1:] * history[:, :, :-1].conj(), axis=(1, 2, 3))
+    ahead = np.arange(1, steps + 1)
+    rotation = np.exp(1j * np.angle(lag1)[:, None] * ahead).astype(np.complex64)
+    return history[:, :, -1:] * rotation[:, None, :, None]

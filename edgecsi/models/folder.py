@@ -1,0 +1,109 @@
+"""Model folders: config.json + model.safetensors + log.json, the form in which networks are kept.
+
+Of a teacher only the trained part is stored; the frozen backbone comes from its own package and is
+recognised by the digest of its dictionary.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from edgecsi.csi import CsiShape
+from edgecsi.errors import ModelError
+from edgecsi.files import atomic_folder
+from edgecsi.models.backbones import dictionary_digest, load_backbone
+from edgecsi.models.csi_alm import CsiAlm
+from edgecsi.models.csi_alm_light import CsiAlmLight
+
+
+class ModelConfig(BaseModel):
+    """What a network is: enough to build it again without its weights."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: Literal["csi-alm", "csi-alm-light"]
+    shape: CsiShape
+    duplex: Literal["tdd", "fdd"]
+    step_s: float
+    backbone: str | None = None
+    backbone_folder: Path | None = None
+    backbone_digest: str | None = None
+    seed: int = 0
+
+
+def build_network(config: ModelConfig) -> nn.Module:
+    """A new network of this config with seeded weights; the caller sets torch's seed."""
+    if config.name == "csi-alm-light":
+        return CsiAlmLight(config.shape)
+    backbone = load_backbone(config.backbone, config.backbone_folder, config.seed)
+    digest = dictionary_digest(backbone.dictionary)
+    if config.backbone_digest not in (None, digest):
+        raise ModelError(
+            f"backbone {config.backbone} here has dictionary {digest}, but the teacher was trained on "
+            f"{config.backbone_digest}: get the same weights, or train again"
+        )
+    config.backbone_digest = digest
+    return CsiAlm(config.shape, backbone)
+
+
+def trained_state(network: nn.Module) -> dict[str, Tensor]:
+    """The trained parameters by name, contiguous and on the CPU."""
+    return {
+        name: parameter.detach().cpu().contiguous()
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
+    }
+
+
+def load_trained_state(network: nn.Module, state: dict[str, Tensor]) -> None:
+    """Inverse of :func:`trained_state`; ModelError where names or shapes don't fit."""
+    expected = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    if set(state) != set(expected):
+        odd = sorted(set(state) ^ set(expected))[0]
+        raise ModelError(f"weights don't fit the network: {odd} is only in one of them")
+    for name, parameter in expected.items():
+        if state[name].shape != parameter.shape:
+            raise ModelError(
+                f"weights don't fit the network: {name} is {tuple(state[name].shape)}, "
+                f"not {tuple(parameter.shape)}"
+            )
+        parameter.data.copy_(state[name])
+
+
+def save(folder: Path, config: ModelConfig, state: dict[str, Tensor], log: list[dict[str, Any]]) -> None:
+    """Write a model folder atomically."""
+    with atomic_folder(folder) as temporary:
+        (temporary / "config.json").write_text(config.model_dump_json(indent=2) + "\n")
+        (temporary / "log.json").write_text(json.dumps(log, indent=2) + "\n")
+        save_file(state, temporary / "model.safetensors")
+
+
+def load_config(folder: Path) -> ModelConfig:
+    """The config of a model folder; ModelError where there is none or it is not valid."""
+    try:
+        return ModelConfig.model_validate_json((folder / "config.json").read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise ModelError(f"{folder} is no model folder: it has no config.json") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise ModelError(f"{folder}/config.json: {place}: {first['msg']}") from None
+
+
+def load(folder: Path) -> nn.Module:
+    """The network of a model folder, in evaluation mode, on the CPU. ModelError where it can't be had."""
+    config = load_config(folder)
+    network = build_network(config)
+    try:
+        state = load_file(folder / "model.safetensors")
+    except (FileNotFoundError, SafetensorError) as error:
+        raise ModelError(f"{folder}/model.safetensors can't be read: {error}") from None
+    load_trained_state(network, state)
+    return network.eval()

@@ -1,0 +1,18 @@
+"""Losses that belong to the networks themselves (the distillation loss lives in edgecsi.distill)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def user_nmse(future: Tensor, truth: Tensor) -> Tensor:
+    """sum |H - Hhat|^2 / sum |H|^2 per user: float [user, antenna, P, K, 2] twice -> float32 [user].
+
+    The torch twin of edgecsi.metrics.nmse. Divided by the truth's peak first: raw coefficients' squares
+    would underflow FP32.
+    """
+    axes = (1, 2, 3, 4)
+    truth = truth.float()
+    peak = truth.abs().amax(dim=axes, keepdim=True)
+    truth, future = truth / peak, future.float() / peak
+    return (future - truth).square().sum(axes) / truth.square().sum(axes)

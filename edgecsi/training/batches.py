@@ -1,0 +1,117 @@
+"""Batches of rows, read lazily from a dataset and augmented by seeded draws."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from edgecsi.channel import Dataset, add_noise
+from edgecsi.csi import to_interleaved
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random noise on the history, a pure function of (seed, user, draw): teacher and student see the same.
+
+    snr_db: one value or a (low, high) range in dB; None keeps the history clean. The target is always
+    clean. draws: how many different draws a user has; epoch e uses draw e modulo draws.
+    """
+
+    snr_db: float | tuple[float, float] | None = None
+    draws: int = 1
+    seed: int = 0
+
+    def draw_of(self, epoch: int) -> int:
+        """The draw that an epoch uses."""
+        return epoch % self.draws
+
+    def __call__(
+        self, history: NDArray[np.complex64], users: NDArray[np.int64], draw: int
+    ) -> NDArray[np.complex64]:
+        """History complex64 [user, antenna, T, K] of these users in this draw."""
+        if self.snr_db is None:
+            return history
+        return add_noise(history, users, self.snr_db, self.seed, draw)
+
+
+@dataclass
+class Batch:
+    """Some antennas of some users.
+
+    users int64 [user]: indices in the dataset; groups int64 [user]: which antenna group each is; draw: of the
+    augmentation; history, future: float32 [user, antenna of the group, T|P, K, 2].
+    """
+
+    users: NDArray[np.int64]
+    groups: NDArray[np.int64]
+    draw: int
+    history: Tensor
+    future: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same batch with its tensors on a device."""
+        return Batch(self.users, self.groups, self.draw, self.history.to(device), self.future.to(device))
+
+
+@dataclass(frozen=True)
+class BatchSource:
+    """Which users of a dataset train and validate, and how they are cut into batches.
+
+    An epoch sees every (user, antenna) row once, as the papers' row batches do: an antenna group
+    (antennas g, g+G, g+2G, ... for `batch_antennas` of them) of a user is the unit that is shuffled. Many
+    users with few antennas make a better gradient than few users with all their correlated antennas.
+    Several processes take turns at the batches of an epoch; all see the same shuffling.
+    """
+
+    dataset: Dataset
+    train: NDArray[np.int64]
+    validation: NDArray[np.int64]
+    batch_users: int
+    batch_antennas: int
+    augmentation: Augmentation
+
+    @property
+    def group_count(self) -> int:
+        """Antenna groups per user."""
+        return self.dataset.shape.antennas // self.batch_antennas
+
+    def steps(self, processes: int) -> int:
+        """Optimizer steps per epoch and process."""
+        units = len(self.train) * self.group_count
+        return int(np.ceil(units / (self.batch_users * processes)))
+
+    def training_batches(self, epoch: int, rank: int, processes: int) -> Iterator[Batch]:
+        """The epoch's batches of one process, shuffled by (seed, epoch)."""
+        order = np.random.default_rng((self.augmentation.seed, epoch)).permutation(
+            len(self.train) * self.group_count
+        )
+        draw = self.augmentation.draw_of(epoch)
+        for step in range(self.steps(processes)):
+            first = (step * processes + rank) * self.batch_users
+            # The last batches wrap around, so that every process has the same number of full batches.
+            units = order.take(range(first, first + self.batch_users), mode="wrap")
+            yield self.batch(self.train[units // self.group_count], units % self.group_count, draw)
+
+    def batch(self, users: NDArray[np.int64], groups: NDArray[np.int64], draw: int) -> Batch:
+        """Read and augment one antenna group of each of these users."""
+        history = self.augmentation(self.dataset.history(users), users, draw)
+        future = self.dataset.future(users)
+        antennas = groups[:, None] + self.group_count * np.arange(self.batch_antennas)
+        each = np.arange(len(users))[:, None]
+        return Batch(users, groups, draw, _tensor(history[each, antennas]), _tensor(future[each, antennas]))
+
+    def validation_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """(history, future) of all validation users with all their antennas, in draw 0."""
+        for first in range(0, len(self.validation), self.batch_users):
+            users = self.validation[first : first + self.batch_users]
+            history = self.augmentation(self.dataset.history(users), users, draw=0)
+            yield _tensor(history), _tensor(self.dataset.future(users))
+
+
+def _tensor(csi: NDArray[np.complex64]) -> Tensor:
+    return torch.from_numpy(to_interleaved(csi))

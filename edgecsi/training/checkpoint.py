@@ -1,0 +1,72 @@
+"""Checkpoints in safetensors: enough to continue to the same curve after kill -9.
+
+Randomness needs no saving: every epoch draws from (seed, epoch).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn, optim
+
+from edgecsi.files import atomic_folder, recover_folder
+from edgecsi.models.folder import load_trained_state, trained_state
+
+
+@dataclass
+class Progress:
+    """Where a training stands after `epoch` epochs. key: of the options and data it belongs to."""
+
+    key: str
+    epoch: int = 0
+    best_epoch: int = 0
+    best_db: float = float("inf")
+    log: list[dict[str, Any]] = field(default_factory=list)
+
+
+def save_checkpoint(
+    folder: Path, progress: Progress, network: nn.Module, optimizer: optim.Optimizer, best: dict[str, Tensor]
+) -> None:
+    """Write weights, Adam's moments, the best weights and the progress, all or nothing."""
+    with atomic_folder(folder) as temporary:
+        save_file(trained_state(network), temporary / "last.safetensors")
+        save_file(best, temporary / "best.safetensors")
+        save_file(_moments(network, optimizer), temporary / "optimizer.safetensors")
+        (temporary / "progress.json").write_text(json.dumps(asdict(progress)))
+
+
+def load_checkpoint(
+    folder: Path, key: str, network: nn.Module, optimizer: optim.Optimizer
+) -> tuple[Progress, dict[str, Tensor]] | None:
+    """Restore network and optimizer in place; None where there is no checkpoint of this key, or a damaged one."""
+    recover_folder(folder)
+    try:
+        progress = Progress(**json.loads((folder / "progress.json").read_text()))
+        if progress.key != key:
+            return None
+        last, best = load_file(folder / "last.safetensors"), load_file(folder / "best.safetensors")
+        moments = load_file(folder / "optimizer.safetensors")
+    except (OSError, ValueError, TypeError, SafetensorError):
+        return None
+    load_trained_state(network, last)
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            optimizer.state[parameter] = {
+                key: moments[f"{key}/{name}"].to(parameter.device if key != "step" else "cpu")
+                for key in ("step", "exp_avg", "exp_avg_sq")
+            }
+    return progress, best
+
+
+def _moments(network: nn.Module, optimizer: optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{key}/{name}": value.detach().cpu().contiguous()
+        for name, parameter in network.named_parameters()
+        if parameter.requires_grad
+        for key, value in optimizer.state[parameter].items()
+    }

@@ -1,0 +1,177 @@
+"""One training loop for teacher and student."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from edgecsi.errors import ModelError
+from edgecsi.files import write_json
+from edgecsi.models.folder import trained_state
+from edgecsi.models.losses import user_nmse
+from edgecsi.progress import say, track
+from edgecsi.training.batches import BatchSource
+from edgecsi.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+
+WARMUP_STEPS = 30
+GRADIENT_NORM = 1.0
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train. Adam with decoupled weight decay, cosine decay after a short warm-up.
+
+    precision: "bf16" computes matrix products in bfloat16 (parameters stay FP32); "auto" takes it where
+    the hardware has it (CUDA, or a CPU with AVX512-BF16 or AMX). patience: epochs without a better
+    validation before stopping.
+    """
+
+    epochs: int = 100
+    batch_users: int = 32
+    batch_antennas: int = 32
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    patience: int = 20
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = 0
+
+
+def fit(
+    name: str,
+    task: nn.Module,
+    network: nn.Module,
+    source: BatchSource,
+    options: TrainOptions,
+    folder: Path,
+    data_key: str,
+) -> tuple[dict[str, Tensor], list[dict]]:
+    """Train `network` through `task` and return its best weights by validation, and the log.
+
+    task: nn.Module whose forward(batch) gives {"loss": scalar, ...parts}; it holds `network`. folder: where
+    the checkpoint and log.json live while training. data_key: names the data and everything else that the
+    result depends on; a checkpoint of another key or other options is not continued.
+
+    Raises ModelError where the loss stops being finite.
+    """
+    accelerator = Accelerator()
+    torch.manual_seed(options.seed)
+    key = hashlib.sha256(repr((name, sorted(asdict(options).items()), data_key)).encode()).hexdigest()
+    optimizer = torch.optim.AdamW(
+        (p for p in network.parameters() if p.requires_grad),
+        lr=options.learning_rate,
+        weight_decay=options.weight_decay,
+    )
+    runner = accelerator.prepare_model(task)
+    optimizer = accelerator.prepare_optimizer(optimizer)
+    restored = load_checkpoint(folder / "checkpoint", key, network, optimizer.optimizer)
+    progress, best = restored or (Progress(key), trained_state(network))
+    if restored and accelerator.is_main_process:
+        say(f"{name}: resuming after epoch {progress.epoch} of {options.epochs}")
+
+    steps = source.steps(accelerator.num_processes)
+    while progress.epoch < options.epochs and progress.epoch - progress.best_epoch < options.patience:
+        started = time.monotonic()
+        means = _train_epoch(name, accelerator, runner, network, optimizer, source, options, progress.epoch)
+        validation = _validate(accelerator, network, source, options)
+        progress.epoch += 1
+        if validation < progress.best_db:
+            progress.best_db, progress.best_epoch, best = validation, progress.epoch, _copy(network)
+        progress.log.append(
+            {
+                "epoch": progress.epoch,
+                **means,
+                "validation_nmse_mean_db": validation,
+                "steps": steps,
+                "seconds": round(time.monotonic() - started, 2),
+            }
+        )
+        if accelerator.is_main_process:
+            save_checkpoint(folder / "checkpoint", progress, network, optimizer.optimizer, best)
+            write_json(folder / "log.json", progress.log)
+            mark = " (best)" if progress.best_epoch == progress.epoch else ""
+            say(
+                f"{name}: epoch {progress.epoch}/{options.epochs} "
+                f"loss {means['loss']:.4f} validation {validation:.2f} dB{mark}"
+            )
+        accelerator.wait_for_everyone()
+    return best, progress.log
+
+
+def _train_epoch(
+    name: str,
+    accelerator: Accelerator,
+    runner: nn.Module,
+    network: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    source: BatchSource,
+    options: TrainOptions,
+    epoch: int,
+) -> dict[str, float]:
+    torch.manual_seed(options.seed * 1_000_003 + epoch * 1009 + accelerator.process_index)  # dropout
+    runner.train()
+    steps = source.steps(accelerator.num_processes)
+    sums: dict[str, float] = {}
+    batches = source.training_batches(epoch, accelerator.process_index, accelerator.num_processes)
+    for step, batch in enumerate(track(batches, f"{name} epoch {epoch + 1}", steps)):
+        for group in optimizer.param_groups:
+            group["lr"] = options.learning_rate * _schedule(epoch * steps + step, options.epochs * steps)
+        with autocast(accelerator.device, options.precision):
+            parts = runner(batch.to(accelerator.device))
+        if not torch.isfinite(parts["loss"]):
+            raise ModelError(
+                f"{name}: training diverged in epoch {epoch + 1}, step {step + 1}: the loss is "
+                f"{parts['loss'].item()}; the last checkpoint is kept; lower --learning-rate "
+                f"(now {options.learning_rate:g})"
+            )
+        optimizer.zero_grad()
+        accelerator.backward(parts["loss"])
+        accelerator.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
+        optimizer.step()
+        for part, value in parts.items():
+            sums[part] = sums.get(part, 0.0) + value.item() / steps
+    return sums
+
+
+def _validate(
+    accelerator: Accelerator, network: nn.Module, source: BatchSource, options: TrainOptions
+) -> float:
+    """nmse_mean_db on the validation users; every process computes the same full set."""
+    network.eval()
+    ratios = []
+    with torch.inference_mode(), autocast(accelerator.device, options.precision):
+        for history, future in source.validation_batches():
+            prediction = network(history.to(accelerator.device))
+            ratios.append(user_nmse(prediction, future.to(accelerator.device)))
+    mean = torch.cat(ratios).double().mean().item()
+    return 10 * math.log10(mean) if math.isfinite(mean) else float("inf")
+
+
+def _schedule(step: int, total: int) -> float:
+    """Factor of the learning rate: linear warm-up, then cosine to 1 % of it."""
+    warmup = min(1.0, (step + 1) / WARMUP_STEPS)
+    return warmup * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / total)))
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """The autocast context of a precision option on this device."""
+    use = precision == "bf16" or (precision == "auto" and _has_bf16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=use)
+
+
+def _has_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return torch.cpu.get_capabilities().get("avx512_bf16", False)
+
+
+def _copy(network: nn.Module) -> dict[str, Tensor]:
+    return {name: value.clone() for name, value in trained_state(network).items()}
+
