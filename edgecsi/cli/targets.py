@@ -16,7 +16,7 @@ def command(json_path: str | None) -> None:
     import json
 
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from edgecsi.export.targets import survey
     from edgecsi.files import write_json
@@ -26,7 +26,9 @@ def command(json_path: str | None) -> None:
     if json_path == "-":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("target", "engine", "precision", "builds here", "runs here", "reason")
+    table = Table("target", "engine", "precision", "builds here", "runs here", Column("reason", ratio=1))
+    for column in table.columns[:3]:
+        column.no_wrap = True
     for state in states:
         reasons = dict.fromkeys(filter(None, (state.why_not_build, state.why_not_run)))
         builds, runs = ("no" if reason else "yes" for reason in (state.why_not_build, state.why_not_run))

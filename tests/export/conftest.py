@@ -1,0 +1,73 @@
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from edgecsi.csi import CsiShape
+from edgecsi.export.emulation import EmulatedEngine
+from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.export.targets import TARGETS
+from edgecsi.models.csi_alm_light import CsiAlmLight
+from edgecsi.runtime import Engine, start_engine
+
+SHAPE = CsiShape()  # the papers': whether a fused attention kernel exists depends on the sizes
+
+
+@pytest.fixture(scope="session")
+def student() -> CsiAlmLight:
+    torch.manual_seed(0)
+    return CsiAlmLight(SHAPE).eval()
+
+
+@pytest.fixture(scope="session")
+def student_onnx(student) -> bytes:
+    return export_onnx(student, SHAPE)
+
+
+@pytest.fixture(scope="session")
+def engines(student_onnx) -> dict[str, Engine]:
+    """An engine per target: the target's own, or for TensorRT the emulation that stands in for it."""
+    started = {}
+    for name, target in TARGETS.items():
+        lowered = target.lower(student_onnx)
+        if name.startswith("trt"):
+            started[name] = EmulatedEngine(lowered, threads=1)
+        else:
+            built = target.build(lowered)
+            started[name] = start_engine(built.engine, built.files, threads=1)
+    return started
+
+
+@pytest.fixture(scope="session")
+def history() -> Callable[..., NDArray[np.float32]]:
+    """Seeded noise with the per-user scales of raw channel coefficients: float32 [user, antenna, T, K, 2]."""
+
+    def draw(users: int, seed: int = 0) -> NDArray[np.float32]:
+        rng = np.random.default_rng(seed)
+        scale = 5e-6 * rng.uniform(0.1, 10, (users, 1, 1, 1, 1))
+        return (scale * rng.standard_normal((users, *SHAPE.history_shape, 2))).astype(np.float32)
+
+    return draw
+
+
+@pytest.fixture
+def small_graph() -> Callable[..., bytes]:
+    """An ONNX graph csi_history [user, 4] -> csi_future of the given nodes and weights."""
+
+    def make(nodes: list[onnx.NodeProto], **weights: NDArray) -> bytes:
+        graph = helper.make_graph(
+            nodes,
+            "small",
+            [helper.make_tensor_value_info("csi_history", TensorProto.FLOAT, ["user", 4])],
+            [helper.make_tensor_value_info("csi_future", TensorProto.FLOAT, None)],
+            [onnx.numpy_helper.from_array(value, name) for name, value in weights.items()],
+        )
+        return helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 23)], ir_version=10
+        ).SerializeToString()
+
+    return make

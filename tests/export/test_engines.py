@@ -1,0 +1,58 @@
+"""What every target's engine promises, measured on the engine (for TensorRT: on its emulation)."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecsi.export.targets import TARGETS
+
+pytestmark = pytest.mark.parametrize("name", TARGETS)
+
+ERROR_DB = {"fp32": -60, "fp16": -40}  # of an engine against the PyTorch student
+DEVIATION = {"fp32": 1e-4, "fp16": 1e-2}  # of scale equivariance and batch invariance
+
+
+def limit(table: dict[str, float], name: str) -> float:
+    return table[TARGETS[name].precision]
+
+
+def deviation(found, wanted) -> float:
+    """Largest relative deviation of a user."""
+    users = range(len(wanted))
+    return max(np.linalg.norm(found[i] - wanted[i]) / np.linalg.norm(wanted[i]) for i in users)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e-7])
+def test_equals_the_pytorch_student(engines, student, history, name, scale):
+    csi = (scale * history(3)).astype(np.float32)
+    with torch.no_grad():
+        expected = student(torch.from_numpy(csi)).numpy()
+    found = engines[name].run(csi)
+    assert 20 * np.log10(deviation(found, expected)) < limit(ERROR_DB, name)
+
+
+@settings(max_examples=10, deadline=None)
+@given(exponent=st.floats(-8, 4), seed=st.integers(0, 1000))
+def test_scale_equivariance(engines, history, name, exponent, seed):
+    csi, scale = history(1, seed), np.float32(10**exponent)
+    found, wanted = engines[name].run(scale * csi), scale * engines[name].run(csi)
+    assert deviation(found, wanted) < limit(DEVIATION, name)
+
+
+@settings(max_examples=10, deadline=None)
+@given(users=st.integers(2, 5), seed=st.integers(0, 1000))
+def test_batch_invariance(engines, history, name, users, seed):
+    csi = history(users, seed)
+    alone = np.concatenate([engines[name].run(csi[i : i + 1]) for i in range(users)])
+    assert deviation(engines[name].run(csi), alone) < limit(DEVIATION, name)
+
+
+def test_a_user_without_power_gets_zeros_and_spoils_nobody(engines, history, name):
+    csi = history(3)
+    wanted = engines[name].run(csi)
+    csi[1] = 0
+    found = engines[name].run(csi)
+    assert not found[1].any()
+    assert deviation(found[::2], wanted[::2]) < limit(DEVIATION, name)

@@ -1,0 +1,68 @@
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from edgecsi.errors import BuildError
+from edgecsi.export.graph import count_weighted, read_graph, value_types
+from edgecsi.export.lowering import fp16
+
+EYE = np.eye(4, dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def lowered(student_onnx):
+    return fp16.lower(student_onnx)
+
+
+def test_every_weighted_operator_becomes_fp16(student_onnx, lowered):
+    assert count_weighted(student_onnx) == {"fp32": 18, "fp16": 0}
+    assert count_weighted(lowered) == {"fp32": 0, "fp16": 18}
+
+
+def test_weights_are_stored_in_fp16(lowered):
+    weights = onnx.load_from_string(lowered).graph.initializer
+    matrices = [
+        weight for weight in weights if len(weight.dims) > 1 and weight.data_type != TensorProto.INT64
+    ]
+    assert {weight.data_type for weight in matrices if np.prod(weight.dims) >= 96 * 128} == {
+        TensorProto.FLOAT16
+    }
+
+
+def test_input_and_output_stay_fp32(lowered):
+    graph = onnx.load_from_string(lowered).graph
+    for tensor in (*graph.input, *graph.output):
+        assert tensor.type.tensor_type.elem_type == TensorProto.FLOAT
+
+
+@pytest.mark.parametrize("operator", ["Abs", "Div", "ReduceMax", "ReduceMean", "Sqrt", "LayerNormalization"])
+def test_normalisation_and_reductions_stay_fp32(lowered, operator):
+    graph = read_graph(lowered).graph
+    types = value_types(graph)
+    found = [types[node.output[0]] for node in graph.node if node.op_type == operator]
+    assert set(found) == {TensorProto.FLOAT}
+
+
+def test_a_graph_without_weights_is_refused(small_graph):
+    with pytest.raises(BuildError, match="nothing to lower to FP16"):
+        fp16.lower(small_graph([helper.make_node("Neg", ["csi_history"], ["csi_future"])]))
+
+
+def test_a_weight_beyond_fp16_is_refused(small_graph):
+    nodes = [
+        helper.make_node("MatMul", ["csi_history", "big"], ["product"]),
+        helper.make_node("Neg", ["product"], ["csi_future"]),
+    ]
+    with pytest.raises(BuildError, match="weight big reaches 7e"):
+        fp16.lower(small_graph(nodes, big=70000 * EYE))
+
+
+def test_an_output_without_denormalisation_is_refused(small_graph):
+    with pytest.raises(BuildError, match="csi_future has no de-normalisation"):
+        fp16.lower(small_graph([helper.make_node("MatMul", ["csi_history", "eye"], ["csi_future"])], eye=EYE))
+
+
+def test_bytes_that_are_no_graph_are_refused():
+    with pytest.raises(BuildError, match="not a valid ONNX graph"):
+        fp16.lower(b"not a graph")

@@ -1,0 +1,90 @@
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto
+from torch import Tensor, nn
+
+from edgecsi.csi import CsiShape
+from edgecsi.errors import BuildError
+from edgecsi.export.onnx_graph import export_onnx
+
+SMALL = CsiShape(antennas=2, history=4, future=2, subcarriers=3)
+
+
+class Affine(nn.Module):
+    """A tiny predictor whose weights are computed from a dictionary, as a teacher's keys are."""
+
+    def __init__(self, words: int = 4000) -> None:
+        super().__init__()
+        self.register_buffer("dictionary", torch.randn(words, 12))
+        self.to_key = nn.Linear(words, 12)
+
+    def forward(self, csi: Tensor) -> Tensor:
+        key = torch.softmax(self.to_key(self.dictionary.T), dim=-1)
+        return (csi.flatten(2)[..., :12] @ key).unflatten(-1, (2, 3, 2))
+
+
+def test_names_shapes_and_types_are_the_contract(student_onnx):
+    graph = onnx.load_from_string(student_onnx).graph
+    (history,), (future,) = graph.input, graph.output
+    for tensor, name, sizes in (
+        (history, "csi_history", [32, 16, 48, 2]),
+        (future, "csi_future", [32, 4, 48, 2]),
+    ):
+        user, *fixed = tensor.type.tensor_type.shape.dim
+        assert tensor.name == name
+        assert tensor.type.tensor_type.elem_type == TensorProto.FLOAT
+        assert user.dim_param == "user"
+        assert [dim.dim_value for dim in fixed] == sizes
+
+
+def test_opset_23_keeps_attention_whole(student_onnx):
+    model = onnx.load_from_string(student_onnx)
+    assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", 23)]
+    assert sum(node.op_type == "Attention" for node in model.graph.node) == 3
+
+
+def test_graph_tells_nothing_about_the_machine(student_onnx):
+    model = onnx.load_from_string(student_onnx)
+    parts = (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output)
+    assert not any(part.metadata_props or part.doc_string for part in parts)
+    assert torch.__file__.rsplit("/", 2)[0].encode() not in student_onnx
+
+
+def test_same_weights_give_the_same_bytes(student, student_onnx):
+    assert export_onnx(student, CsiShape()) == student_onnx
+
+
+def test_what_does_not_depend_on_the_input_is_a_constant():
+    torch.manual_seed(0)
+    model = onnx.load_from_string(export_onnx(Affine(), SMALL))
+    weights = {weight.name for weight in model.graph.initializer}
+    assert not [node.op_type for node in model.graph.node if set(node.input) <= weights]
+    assert sum(np.prod(weight.dims) for weight in model.graph.initializer) < 200
+
+
+def test_training_state_is_restored(student):
+    student.train()
+    export_onnx(student, CsiShape())
+    assert student.training
+    student.eval()
+
+
+def test_a_graph_unlike_the_network_is_refused():
+    class Noisy(Affine):
+        def forward(self, csi: Tensor) -> Tensor:
+            return super().forward(csi) * torch.rand(1)
+
+    with pytest.raises(BuildError, match="differs from the network"):
+        export_onnx(Noisy(), SMALL)
+
+
+def test_a_network_that_torch_cannot_export_is_one_line():
+    class Branching(Affine):
+        def forward(self, csi: Tensor) -> Tensor:
+            return super().forward(csi) if csi.sum() > 0 else csi[:, :, :2]
+
+    with pytest.raises(BuildError, match="Branching can't be exported") as caught:
+        export_onnx(Branching(), SMALL)
+    assert "\n" not in str(caught.value)
