@@ -39,6 +39,7 @@ class Dataset:
         self.path = Path(path)
         self._process = os.getpid()
         self._file = open_hdf5(self.path)
+        self._inode = _inode(self._file)
         try:
             self.info = _read_info(self._file)
             self.shape = _read_shape(self._file)
@@ -46,7 +47,10 @@ class Dataset:
             self.drop = _read_column(self._file, "drop", np.dtype(np.int64))
             if not (np.isfinite(self.speed_kmh).all() and (self.speed_kmh >= 0).all()):
                 raise DataError(f"{self.path}: 'speed_kmh' holds NaN, Inf or a negative speed")
-        except BaseException:
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # what h5py says of damage
+            self._file.close()
+            raise DataError(f"{self.path}: damaged ({error})") from error
+        except DataError:
             self._file.close()
             raise
 
@@ -91,6 +95,8 @@ class Dataset:
         """The open file of this process: HDF5 handles must not be shared with a parent."""
         if self._process != os.getpid():
             self._process, self._file = os.getpid(), open_hdf5(self.path)
+            if _inode(self._file) != self._inode:
+                raise DataError(f"{self.path}: replaced by another file while in use; start again")
         return self._file
 
     def _read(self, name: str, users: slice | NDArray[np.integer]) -> NDArray[np.complex64]:
@@ -105,20 +111,28 @@ class Dataset:
             first, last = int(wanted[start]), int(wanted[stop - 1])
             try:
                 stored.read_direct(block, np.s_[first : last + 1], np.s_[int(start) : int(stop)])
-            except OSError as error:
+            except (OSError, RuntimeError) as error:
                 raise DataError(f"{where} of users {first} to {last} is damaged ({error})") from error
         check_users(block, wanted, where)
         return block if np.array_equal(wanted, rows) else block[positions]
 
 
+def _inode(file: h5py.File) -> int:
+    return os.fstat(file.id.get_vfd_handle()).st_ino
+
+
 def _read_info(file: h5py.File) -> ChannelInfo:
-    attributes = {name: getattr(value, "item", lambda v=value: v)() for name, value in file.attrs.items()}
-    found = attributes.pop("format", None), attributes.pop("format_version", None)
-    if found != (FORMAT, FORMAT_VERSION):
+    attributes = {
+        name: value.tolist() if isinstance(value, np.generic | np.ndarray) else value
+        for name, value in file.attrs.items()
+    }
+    kind, version = attributes.pop("format", None), attributes.pop("format_version", None)
+    if kind != FORMAT:
         raise DataError(
-            f"{file.filename}: not an edgecsi dataset of version {FORMAT_VERSION} "
-            f"(it says {found[0]}, {found[1]}); make one with `edgecsi data generate` or `import`"
+            f"{file.filename}: no edgecsi dataset; make one with `edgecsi data generate` or `import`"
         )
+    if version != FORMAT_VERSION:
+        raise DataError(f"{file.filename}: dataset format {version}, this edgecsi reads {FORMAT_VERSION}")
     try:
         return ChannelInfo(**attributes)
     except ValidationError as error:
