@@ -82,8 +82,11 @@ def _strip_metadata(model: onnx.ModelProto) -> None:
 
 
 def _check(graph: bytes, history: np.ndarray, expected: np.ndarray) -> None:
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    (output,) = session.run(None, {"csi_history": history})
+    try:
+        session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+        (output,) = session.run(None, {"csi_history": history})
+    except Exception as error:  # its exceptions share no base class
+        raise BuildError(f"ONNX Runtime can't run the graph: {first_line(error)}") from error
     for user, (row, wanted) in enumerate(zip(output, expected, strict=True)):
         energy = np.square(wanted, dtype=np.float64).sum()
         error = np.square(np.subtract(row, wanted, dtype=np.float64)).sum()

@@ -47,5 +47,5 @@ def test_an_fp32_graph_runs_unchanged(student_onnx, history):
 
 
 def test_overflow_names_the_tensor(chain):
-    with pytest.raises(BuildError, match="FP16 overflows: product reaches 77"):
+    with pytest.raises(BuildError, match=r"FP16 overflows: product reaches 7\.7e\+04"):
         EmulatedEngine(chain).run(np.full((1, 4), 1e4, np.float32))
