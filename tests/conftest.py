@@ -3,6 +3,10 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("edgecsi", deadline=None, derandomize=True)  # no wall clock, no chance
+settings.load_profile("edgecsi")
 
 
 @pytest.fixture(scope="session")

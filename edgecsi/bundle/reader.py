@@ -119,8 +119,9 @@ def _parse(path: Path, text: bytes) -> Manifest:
         return Manifest.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "manifest"
-        raise BundleError(f"{path}: {MANIFEST_FILE} is wrong at {place}: {first['msg']}") from error
+        place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "manifest"
+        said = first["msg"].removeprefix("Value error, ")
+        raise BundleError(f"{path}: {MANIFEST_FILE} is wrong at {place!r}: {said}") from error
 
 
 def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:
@@ -132,7 +133,7 @@ def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:
         raise BundleError(f"{path}: {MANIFEST_FILE} lists itself")
     if unlisted := present - listed - {MANIFEST_FILE}:
         raise BundleError(
-            f"{path} holds {', '.join(sorted(unlisted))}, which {MANIFEST_FILE} doesn't list; "
+            f"{path} holds {', '.join(map(repr, sorted(unlisted)))}, which {MANIFEST_FILE} doesn't list; "
             "remove it or get the bundle again"
         )
 

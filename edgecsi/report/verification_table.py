@@ -11,8 +11,8 @@ from edgecsi.runtime.verification import Verification
 
 def print_verification(result: Verification, console: Console) -> None:
     """What was checked, what was found, and what was not run."""
-    console.print(f"{escape(result.bundle)}: every byte is what its manifest lists", highlight=False)
-    console.print(f"digest {result.digest}", highlight=False, soft_wrap=True)
+    whole = f"{escape(result.bundle)}: every byte is what its manifest lists\ndigest {result.digest}"
+    console.print(whole, highlight=False, soft_wrap=True)
     if not result.engine_executed:
         console.print(f"[yellow]engine not executed[/]: {escape(result.reason or '')}", soft_wrap=True)
         return
