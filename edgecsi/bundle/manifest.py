@@ -41,6 +41,7 @@ def check_file_name(name: str) -> str:
 FileName = Annotated[str, AfterValidator(check_file_name)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
+ComputeCapability = Annotated[str, Field(pattern=r"^\d{1,2}\.\d\+?$")]  # "8.0+": that one and later
 
 
 class _Strict(BaseModel):
@@ -153,7 +154,7 @@ class Manifest(_Strict):
     duplex: Literal["tdd", "fdd"]
     max_users: PositiveInt | None = None  # largest batch of one engine call; null: any
     libraries: dict[Text, Text]  # library -> version that the build used
-    gpu_architecture: Text | None = None  # compute capability ("8.0+": that one and later); null: no GPU
+    gpu_architecture: ComputeCapability | None = None  # what the engine is for; null: no GPU
     calibration_set: Text | None = None
     files: dict[FileName, Sha256] = Field(default_factory=dict, max_length=64)
     nmse: Proof

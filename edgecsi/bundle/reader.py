@@ -106,7 +106,7 @@ def _read_file(folder: int, path: Path, name: str, limit: int) -> bytes:
 
 def _parse(path: Path, text: bytes) -> Manifest:
     try:
-        value = json.loads(text)
+        value = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: {MANIFEST_FILE} is damaged: {error}") from error
     version = value.get("schema_version") if isinstance(value, dict) else None
@@ -122,6 +122,10 @@ def _parse(path: Path, text: bytes) -> Manifest:
         place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "manifest"
         said = first["msg"].removeprefix("Value error, ")
         raise BundleError(f"{path}: {MANIFEST_FILE} is wrong at {place!r}: {said}") from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON number")
 
 
 def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:

@@ -18,7 +18,7 @@ from edgecsi.bundle import Manifest
 from edgecsi.errors import EdgeCsiError, UnavailableError
 from edgecsi.runtime import ort, ov, trt
 
-PIECE_USERS = 64  # users per call when the engine sets no limit: bounds the memory of a huge batch
+PIECE_USERS = 32  # users per call when the engine sets no limit: bounds the memory of a huge batch
 
 
 class Engine(Protocol):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest
-from edgecsi.errors import BundleError, EdgeCsiError
+from edgecsi.errors import BundleError, EdgeCsiError, UnavailableError
 
 _MODULES = {"tensorrt": ("tensorrt",), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
@@ -50,14 +50,19 @@ class TensorRtEngine:
             self._logger = trt.Logger(trt.Logger.ERROR)
             self._runtime = trt.Runtime(self._logger)
             self._engine = self._runtime.deserialize_cuda_engine(serialized)
-            if self._engine is None:
-                raise BundleError(f"TensorRT {trt.__version__} refuses engine.engine; build it anew here")
-            names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
-            if sorted(names) != ["csi_future", "csi_history"]:
-                raise BundleError(f"engine.engine has the tensors {names}, not csi_history and csi_future")
+            self._check(trt.__version__)
             self._allocate()
+        except cuda.Error as error:
+            raise UnavailableError(f"the GPU can't hold the engine: {error}") from error
         finally:
             cuda.Context.pop()
+
+    def _check(self, version: str) -> None:
+        if self._engine is None:
+            raise BundleError(f"TensorRT {version} refuses engine.engine; build it anew here")
+        names = [self._engine.get_tensor_name(i) for i in range(self._engine.num_io_tensors)]
+        if sorted(names) != ["csi_future", "csi_history"]:
+            raise BundleError(f"engine.engine has the tensors {names}, not csi_history and csi_future")
 
     def _allocate(self) -> None:
         largest = tuple(self._engine.get_tensor_profile_shape("csi_history", 0)[2])
@@ -80,8 +85,8 @@ class TensorRtEngine:
         try:
             host_in[...] = history
             self._cuda.memcpy_htod_async(self._device_in, host_in, self._stream)
-            self._context.set_input_shape("csi_history", history.shape)
-            if not self._context.execute_async_v3(self._stream.handle):
+            ready = self._context.set_input_shape("csi_history", history.shape)
+            if not (ready and self._context.execute_async_v3(self._stream.handle)):
                 raise EdgeCsiError(f"TensorRT failed on {history.shape}")
             self._cuda.memcpy_dtoh_async(host_out, self._device_out, self._stream)
             self._stream.synchronize()

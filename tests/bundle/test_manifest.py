@@ -37,6 +37,12 @@ def test_refuses_an_absurd_shape(antennas):
         tiny_bundle.manifest(shape=CsiShape(antennas, 6, 2, 8))
 
 
+@pytest.mark.parametrize("architecture", ["sm_86", "8", "8.0-", "+"])
+def test_refuses_what_is_no_compute_capability(architecture):
+    with pytest.raises(ValidationError, match="gpu_architecture"):
+        tiny_bundle.manifest("tensorrt", gpu_architecture=architecture)
+
+
 @pytest.mark.parametrize("loss", [math.nan, math.inf])
 def test_refuses_losses_that_are_no_numbers(loss):
     with pytest.raises(ValidationError, match="finite"):

@@ -156,6 +156,13 @@ def test_refuses_what_is_no_manifest(bundle, text):
     assert "manifest.json" in refusal(bundle)
 
 
+def test_refuses_a_number_that_is_none(bundle):
+    path = bundle / "manifest.json"
+    path.write_text(path.read_text().replace("-120.0", "NaN"))
+
+    assert "NaN is no JSON number" in refusal(bundle)
+
+
 def test_names_the_schema_version_it_can_not_read(bundle):
     edit_manifest(bundle, lambda value: value.update(schema_version=2, invented_later=True))
 
