@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
 from edgecsi.errors import BuildError
+from edgecsi.export.attention_layout import ATTENTION_LAYOUT
 from edgecsi.export.graph import first_line, write_graph
 
 OPSET = 23
@@ -63,6 +64,7 @@ def _export(network: nn.Module, example: Tensor) -> bytes:
                 dynamic_shapes=({0: torch.export.Dim("user", min=1)},),
                 verbose=False,
             )
+            ATTENTION_LAYOUT.apply_to_model(program.model)
             optimizer.optimize_ir(program.model, input_size_limit=UNLIMITED, output_size_limit=UNLIMITED)
             model = program.model_proto
         _strip_metadata(model)

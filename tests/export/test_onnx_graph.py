@@ -45,6 +45,15 @@ def test_opset_23_keeps_attention_whole(student_onnx):
     assert sum(node.op_type == "Attention" for node in model.graph.node) == 3
 
 
+def test_attention_splits_the_heads_itself(student_onnx):
+    graph = onnx.load_from_string(student_onnx).graph
+    for node in graph.node:
+        if node.op_type == "Attention":
+            attributes = {attribute.name: attribute.i for attribute in node.attribute}
+            assert attributes["q_num_heads"] == attributes["kv_num_heads"] == 8
+    assert sum(node.op_type == "Transpose" for node in graph.node) == 6  # of the 18 that PyTorch wrote
+
+
 def test_graph_tells_nothing_about_the_machine(student_onnx):
     model = onnx.load_from_string(student_onnx)
     parts = (model, model.graph, *model.graph.node, *model.graph.input, *model.graph.output)
