@@ -52,6 +52,7 @@ setup(
         "click>=8.1",
         "rich>=13",
         "pydantic>=2.6",
+        "pyyaml>=6",
         "onnxruntime>=1.22",
     ],
     extras_require=EXTRAS,

@@ -23,6 +23,7 @@ VERBS = {
     "compress": "compress",
     "verify": "verify",
     "latency-report": "latency_report",
+    "budgets": "budgets",
     "inspect": "inspect",
     "targets": "targets",
 }
