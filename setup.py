@@ -37,6 +37,9 @@ EXTRAS = {
     "dev": ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "ruff>=0.9"],
 }
 
+# Packages below the mapped folders, by the name they are imported as.
+MAPPED = [f"edgecsi.{name}" for name in find_packages(include=["export", "export.*", "calib", "calib.*"])]
+
 setup(
     name="edgecsi",
     version="0.1.0",
@@ -45,7 +48,7 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=[*find_packages(include=["edgecsi", "edgecsi.*"]), "edgecsi.export", "edgecsi.calib"],
+    packages=[*find_packages(include=["edgecsi", "edgecsi.*"]), *MAPPED],
     package_dir={"edgecsi.export": "export", "edgecsi.calib": "calib"},
     install_requires=[
         "numpy>=1.26",
