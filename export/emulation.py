@@ -3,11 +3,13 @@
 ONNX Runtime's CPU provider computes FP16 operators in FP32 and keeps the result in FP32 where the next one
 wants that, so its output is no FP16 reference. Here every operator's FP16 output goes through a pair of
 casts, FP32 -> FP16 -> FP32, which no optimisation of ONNX Runtime removes. Two differences to a GPU
-remain: fused operators round less often there (a bias added before rounding), and attention rounds its
-probabilities to FP16 inside its kernel.
+remain: fused operators round less often there (a bias added before rounding), and what a fused
+attention kernel rounds inside is its own affair: here it sums in FP32.
 """
 
 from __future__ import annotations
+
+import os
 
 import numpy as np
 import onnxruntime
@@ -25,11 +27,14 @@ MOVES |= {"Transpose", "Unsqueeze"}
 
 
 class EmulatedEngine:
-    """Runs a lowered graph as :func:`emulate_fp16` describes; the same `run` as an engine's."""
+    """An :class:`edgecsi.runtime.Engine` that runs a lowered graph as :func:`emulate_fp16` describes."""
+
+    max_users = None
 
     def __init__(self, lowered: bytes, threads: int | None = None) -> None:
+        self.threads = threads or len(os.sched_getaffinity(0))
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or 0
+        options.intra_op_num_threads = self.threads
         graph, self._rounded = emulate_fp16(lowered)
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 

@@ -26,7 +26,14 @@ def command(json_path: str | None) -> None:
     if json_path == "-":
         click.echo(json.dumps(rows, indent=2))
         return
-    table = Table("target", "engine", "precision", "builds here", "runs here", Column("reason", ratio=1))
+    table = Table(
+        "target",
+        "engine",
+        "precision",
+        "builds here",
+        "runs here",
+        Column("reason", overflow="fold", ratio=1),
+    )
     for column in table.columns[:3]:
         column.no_wrap = True
     for state in states:

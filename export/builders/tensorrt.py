@@ -107,7 +107,7 @@ def _check_types(trt: ModuleType, network: Any, wanted: dict[str, int]) -> None:
 def _reason(errors: list[str]) -> str:
     text = errors[-1] if errors else "it gives no reason"
     if "not supported by a dedicated kernel" in text:
-        return "there is no fused attention kernel for this graph's types and sizes (FP32 has none: use FP16)"
+        return "there is no fused attention kernel for this graph's types and sizes (for FP32 there is none)"
     return text
 
 

@@ -16,7 +16,8 @@ from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 from edgecsi.errors import BuildError
 from edgecsi.export.graph import PRECISIONS, WEIGHTED, read_graph, value_types, write_graph
 
-# Sums of many terms, which FP16 would round or overflow. (Fused attention kernels sum in FP32 themselves.)
+# Sums of many terms and their squares, which FP16 would round or overflow. Attention is not among them: it
+# must be FP16 to be fused, and TensorRT's parser refuses the attribute `softmax_precision`.
 REDUCTIONS = frozenset(
     {"LayerNormalization", "Pow", "ReduceMean", "ReduceSum", "RMSNormalization", "Softmax", "Sqrt"}
 )
