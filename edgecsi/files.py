@@ -100,6 +100,13 @@ def old_name(path: Path) -> Path:
     return path.with_name(f".{path.name}.old")
 
 
+def sweep(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it; only while no other writer can be at work."""
+    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+        shutil.rmtree(leftover, ignore_errors=True)
+        leftover.unlink(missing_ok=True)
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON atomically; NaN and infinity are refused, since they are not JSON."""
     text = json.dumps(value, indent=2, allow_nan=False)

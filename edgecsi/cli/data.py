@@ -81,7 +81,7 @@ def generate(
         raise click.BadParameter("one speed or a range, as 10-100", param_hint="--speed")
     from edgecsi.channel.tr38901 import Recipe
     from edgecsi.channel.tr38901 import generate as generate_channels
-    from edgecsi.cli.progress import progress_bar
+    from edgecsi.progress import progress_bar
 
     recipe = Recipe(scenario, los, duplex, (speed[0], speed[-1]), ue_pattern, users_per_drop, seed)
     with progress_bar("channels") as show:
@@ -132,7 +132,7 @@ def import_(
     from edgecsi import __version__
     from edgecsi.channel.info import ChannelInfo
     from edgecsi.channel.mat import import_mat
-    from edgecsi.cli.progress import progress_bar
+    from edgecsi.progress import progress_bar
 
     info = ChannelInfo(
         scenario=scenario,

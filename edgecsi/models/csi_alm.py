@@ -15,7 +15,7 @@ from edgecsi.models.alignment import PROMPTS, CrossModalAlignment, SemanticPromp
 from edgecsi.models.backbones import Backbone
 from edgecsi.models.cssa import PatchAttention
 from edgecsi.models.prediction import Prediction, Relations
-from edgecsi.models.scaling import from_rows, to_rows, user_scale
+from edgecsi.models.scaling import from_rows, normalise, to_rows
 
 LORA_RANK, LORA_ALPHA, LORA_DROPOUT = 16, 48, 0.2
 
@@ -41,8 +41,8 @@ class CsiAlm(nn.Module):
 
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI, the alignment score and, on request, the last block's queries, keys and values."""
-        peak, rms = user_scale(csi)
-        rows = self.patch_attention(to_rows(csi / peak / rms))
+        unit, rms, peak = normalise(csi)
+        rows = self.patch_attention(to_rows(unit))
         y_text = self.alignment(self.embedding(rows))
         prompts = self.semantic_prompts(y_text)
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
 from edgecsi.models.prediction import Prediction, Relations
-from edgecsi.models.scaling import from_rows, to_rows, user_scale
+from edgecsi.models.scaling import from_rows, normalise, to_rows
 
 
 class CsiAlmLight(nn.Module):
@@ -43,8 +43,8 @@ class CsiAlmLight(nn.Module):
 
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI and, on request, the last block's queries, keys and values."""
-        peak, rms = user_scale(csi)
-        rows = to_rows(csi / peak / rms)
+        unit, rms, peak = normalise(csi)
+        rows = to_rows(unit)
 
         # Circular padding, as in the released code; written as a concatenation, which every engine takes.
         padded = torch.cat([rows[:, -1:], rows, rows[:, :1]], dim=1)

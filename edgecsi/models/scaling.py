@@ -11,21 +11,21 @@ import torch
 from torch import Tensor
 
 
-def user_scale(csi: Tensor) -> tuple[Tensor, Tensor]:
-    """Peak and RMS-over-peak of every user.
+TINY = torch.finfo(torch.float32).tiny
 
-    Two factors instead of one, because the squares of raw coefficients (1e-13 and less after a
-    scaling) would underflow FP32: dividing by the peak first makes any scale safe.
 
-    csi: float32 [user, antenna, time, subcarrier, 2]. Returns two float32 [user, 1, 1, 1, 1]; a user
-    with zero power gets 1 and 1, so its zeros stay zeros.
+def normalise(csi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Divide every user by its peak, then by its RMS: one factor alone would underflow FP32 when squared.
+
+    csi: float32 [user, antenna, time, subcarrier, 2], at any scale. Returns the user's CSI at unit power,
+    and rms and peak, float32 [user, 1, 1, 1, 1], by which a prediction is multiplied, in this order. A user
+    without power has rms = peak = 0, so its prediction is exactly zero.
     """
-    peak = csi.abs().amax(dim=(1, 2, 3, 4), keepdim=True)
-    peak = torch.where(peak > 0, peak, torch.ones_like(peak))
-    unit = csi / peak
-    rms = unit.square().mean(dim=(1, 2, 3, 4), keepdim=True).sqrt()
-    rms = torch.where(rms > 0, rms, torch.ones_like(rms))
-    return peak, rms
+    axes = (1, 2, 3, 4)
+    peak = csi.abs().amax(dim=axes, keepdim=True)
+    unit = csi / peak.clamp(min=TINY)
+    rms = unit.square().mean(dim=axes, keepdim=True).sqrt()
+    return unit / rms.clamp(min=TINY), rms, peak
 
 
 def to_rows(csi: Tensor) -> Tensor:

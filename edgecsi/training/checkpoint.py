@@ -43,7 +43,7 @@ def save_checkpoint(
 def load_checkpoint(
     folder: Path, key: str, network: nn.Module, optimizer: optim.Optimizer
 ) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Restore network and optimizer in place; None where there is no checkpoint of this key, or a damaged one."""
+    """Restore network and optimizer in place; None without a whole checkpoint of this key."""
     recover_folder(folder)
     try:
         progress = Progress(**json.loads((folder / "progress.json").read_text()))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from torch import Tensor, nn
 
 from edgecsi.models.losses import user_nmse
 from edgecsi.training.batches import Batch
+from edgecsi.training.loop import TrainOptions
+from edgecsi.training.stage import TrainingData, config_of, train_network
 
 ALIGNMENT_WEIGHT = 0.01  # lambda_1 of eq. 31
 
@@ -26,3 +30,11 @@ class TeacherTask(nn.Module):
             "nmse": nmse.detach(),
             "alignment": prediction.alignment.detach(),
         }
+
+
+def train_teacher(
+    data: TrainingData, backbone: str, backbone_folder: Path | None, options: TrainOptions, folder: Path
+) -> None:
+    """Train CSI-ALM on a dataset over a named backbone and write it as a model folder."""
+    config = config_of("csi-alm", data.path, options.seed, backbone, backbone_folder)
+    train_network(config, TeacherTask, data, options, folder)

@@ -45,3 +45,11 @@ def evaluate(
         energies.append(user_energies(predict(history), dataset.future(some)))
     error, signal = (np.concatenate(parts) for parts in zip(*energies, strict=True))
     return nmse_report(error, signal, dataset.speed_kmh[users])
+
+
+def predict_users(
+    predict: ComplexPredictor, dataset: Dataset, users: NDArray[np.int64], batch_users: int = 8
+) -> NDArray[np.complex64]:
+    """The predictions themselves, complex64 [user, antenna, P, K], from clean histories."""
+    pieces = range(0, len(users), batch_users)
+    return np.concatenate([predict(dataset.history(users[p : p + batch_users])) for p in pieces])

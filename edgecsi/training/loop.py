@@ -174,4 +174,3 @@ def _has_bf16(device: torch.device) -> bool:
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in trained_state(network).items()}
-

@@ -1,0 +1,42 @@
+"""edgecsi build: another engine from a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from edgecsi.cli import options
+
+
+@click.command("build")
+@click.argument("bundle", type=options.PATH)
+@click.option("--target", required=True, help="As listed by `edgecsi targets`.")
+@click.option("--digest", help="Refuse the bundle unless it has this digest.")
+@options.goals
+@click.option(
+    "-o", "--output", type=options.PATH, help="Bundle to write  [default: TARGET.edgecsi beside it]"
+)
+def command(
+    bundle: Path,
+    target: str,
+    digest: str | None,
+    max_nmse_loss_db: float,
+    max_worst_speed_loss_db: float,
+    output: Path | None,
+) -> None:
+    """Build another engine from the ONNX graph in BUNDLE, on the machine that will run it, without torch."""
+    from edgecsi.bundle import Goals
+    from edgecsi.errors import GoalMissed
+    from edgecsi.pipeline.rebuild import rebuild
+
+    path = output or bundle.resolve().parent / f"{target}.edgecsi"
+    goals = Goals(max_nmse_loss_db=max_nmse_loss_db, max_worst_speed_loss_db=max_worst_speed_loss_db)
+    built = rebuild(bundle, target, path, goals, digest)
+    proof = built.manifest.nmse
+    click.echo(f"{path}: loses {proof.nmse_loss_db:+.4f} dB on {proof.test_set.users} golden users")
+    if not proof.goals_met:
+        raise GoalMissed(
+            f"{path} misses its goal: {proof.nmse_loss_db:+.4f} dB overall, "
+            f"{proof.worst_speed_loss_db:+.4f} dB at {proof.worst_speed_kmh} km/h"
+        )

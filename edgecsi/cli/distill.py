@@ -1,0 +1,49 @@
+"""edgecsi distill: a student from a teacher."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from edgecsi.cli import options
+
+
+@click.command("distill")
+@click.option("--teacher", type=options.PATH, required=True, help="Model folder of the teacher.")
+@click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
+@options.training(epochs=100, learning_rate=3e-3)
+@click.option("--weight", type=float, default=0.1, show_default=True, help="Of the relation loss (lambda 2).")
+@click.option("--relation-heads", type=click.IntRange(1), default=32, show_default=True)
+@click.option(
+    "--relation-scope",
+    type=click.Choice(["all", "csi"]),
+    default="csi",
+    show_default=True,
+    help="csi: leave the prompt tokens out of the relations.",
+)
+@options.seed
+@click.option("-o", "--output", type=options.PATH, required=True, help="Model folder to write.")
+def command(
+    teacher: Path,
+    data: Path,
+    weight: float,
+    relation_heads: int,
+    relation_scope: str,
+    seed: int,
+    output: Path,
+    **values: Any,
+) -> None:
+    """Distil a teacher into CSI-ALM-Light (348,596 parameters) by its self-attention relations.
+
+    The teacher runs once over the data; a run that was interrupted continues where it was.
+    """
+    from edgecsi.cli.training_args import training_args
+    from edgecsi.distill.stage import distill
+    from edgecsi.distill.task import DistillOptions
+
+    training_data, train_options = training_args(data, seed, values)
+    distillation = DistillOptions(weight, relation_heads, relation_scope)
+    distill(teacher, training_data, train_options, distillation, output)
+    click.echo(f"{output}: CSI-ALM-Light distilled from {teacher}")

@@ -1,0 +1,74 @@
+"""A bundle from what the stages made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+
+from edgecsi.bundle import (
+    GOLDEN_FILE,
+    STUDENT_FILE,
+    Bundle,
+    GoldenSet,
+    Manifest,
+    Proof,
+    Student,
+    TensorSpec,
+    write_bundle,
+)
+from edgecsi.csi import CsiShape
+from edgecsi.errors import BundleError
+from edgecsi.export.builders import BuiltEngine
+from edgecsi.export.targets import get_target
+from edgecsi.files import sweep
+
+
+def manifest_for(
+    path: Path, target_name: str, built: BuiltEngine, student: Mapping[str, object], proof: Proof
+) -> Manifest:
+    """The manifest of a new bundle. student: name, parameters, shape, duplex and step_ms of the network."""
+    shape = CsiShape(**student["shape"])
+    return Manifest(
+        edgecsi=version("edgecsi"),
+        name=path.name.removesuffix(".edgecsi"),
+        target=target_name,
+        engine=built.engine,
+        precision=get_target(target_name).precision,
+        student=Student(name=student["name"], parameters=student["parameters"]),
+        shape=shape,
+        input=TensorSpec.history(shape),
+        output=TensorSpec.future(shape),
+        step_ms=student["step_ms"],
+        horizon_ms=student["step_ms"] * shape.future,
+        duplex=student["duplex"],
+        max_users=built.max_users,
+        libraries=built.libraries,
+        gpu_architecture=built.gpu_architecture,
+        nmse=proof,
+    )
+
+
+def place_bundle(
+    path: Path, manifest: Manifest, built: BuiltEngine, graph: bytes, golden: GoldenSet
+) -> tuple[Bundle, bool]:
+    """Write the bundle unless the very same one is there; returns it and whether it was written.
+
+    The caller holds the lock of the output folder, so leftovers of a killed writer can be swept away.
+    """
+    sweep(path)
+    if old := _existing(path, manifest):
+        return old, False
+    files = {**built.files, STUDENT_FILE: graph, GOLDEN_FILE: golden.to_bytes()}
+    return write_bundle(path, manifest, files), True
+
+
+def _existing(path: Path, manifest: Manifest) -> Bundle | None:
+    from edgecsi.bundle import open_bundle
+
+    try:
+        bundle = open_bundle(path)
+    except BundleError:
+        return None
+    same = bundle.manifest.model_copy(update={"files": {}}) == manifest
+    return bundle if same else None

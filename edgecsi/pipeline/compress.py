@@ -1,0 +1,120 @@
+"""The main job: run the stages that are missing, write a bundle per target, and say how they did."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from edgecsi.bundle import TestSet
+from edgecsi.errors import EdgeCsiError
+from edgecsi.files import atomic_folder, sha256_file, write_json
+from edgecsi.metrics import NmseReport
+from edgecsi.pipeline import work
+from edgecsi.pipeline.assemble import manifest_for, place_bundle
+from edgecsi.pipeline.plan import Plan, make_plan
+from edgecsi.pipeline.proof import Measured, load_built, proof_of
+from edgecsi.pipeline.request import CompressRequest
+from edgecsi.pipeline.results import CompressReport, TargetResult
+from edgecsi.pipeline.stage import Stage
+from edgecsi.pipeline.testset import golden_set, test_users
+from edgecsi.progress import say
+
+REFERENCE = "the PyTorch student"
+
+
+@dataclass(frozen=True)
+class PlannedStage:
+    """A row of the plan. cached: its results are there already."""
+
+    stage: Stage
+    cached: bool
+
+
+def plan_rows(request: CompressRequest) -> list[PlannedStage]:
+    """What `compress` would do, without doing it."""
+    plan = make_plan(request)
+    return [PlannedStage(stage, plan.cache.holds(stage)) for stage in plan.stages]
+
+
+def compress(request: CompressRequest) -> CompressReport:
+    """Run a request and write `<out>/<target>.edgecsi`, `<out>/teacher`, `<out>/student` and compress.json.
+
+    A target that fails does not stop the others; its reason is in the report.
+    """
+    plan = make_plan(request)
+    for stage in plan.stages:
+        if not stage.name.startswith(("engine-", "proof-")):
+            plan.cache.get(stage)
+    with _lock(request.out):
+        _publish(plan, request.out)
+        results = [_finish_target(plan, request, name) for name in request.targets]
+        scores = {name: NmseReport(**values) for name, values in _scores(plan).items()}
+        report = CompressReport(nmse=scores, targets=results, test_set=_test_set(plan))
+        write_json(request.out / "compress.json", report.model_dump())
+    return report
+
+
+def _finish_target(plan: Plan, request: CompressRequest, name: str) -> TargetResult:
+    """Build, prove and bundle one target."""
+    path = request.out / f"{name}.edgecsi"
+    try:
+        engine = plan.cache.get(plan.engines[name])
+        proof_folder = plan.cache.get(plan.proofs[name])
+        measured = Measured(**work.read_json(proof_folder / work.PROOF))
+        _, built, _ = load_built(engine)
+        scores = {who: NmseReport(**values) for who, values in _scores(plan).items()}
+        proof = proof_of(measured, REFERENCE, scores, _test_set(plan), built.precision_checked, request.goals)
+        graph = plan.cache.path(plan.graph)
+        manifest = manifest_for(path, name, built, work.read_json(graph / "student.json"), proof)
+        golden = _golden(plan)
+        bundle, written = place_bundle(path, manifest, built, (graph / work.GRAPH).read_bytes(), golden)
+    except EdgeCsiError as error:
+        say(f"{name}: failed: {error}")
+        return TargetResult(target=name, error=" ".join(str(error).split()))
+    say(f"{name}: {path} {'written' if written else 'unchanged'}")
+    return TargetResult(target=name, bundle=str(path), digest=bundle.digest, proof=proof)
+
+
+def _golden(plan: Plan) -> object:
+    from edgecsi.channel import Dataset
+
+    predictions = np.load(plan.cache.path(plan.scores) / work.PREDICTIONS, mmap_mode="r")
+    with Dataset.open(plan.data.path) as dataset:
+        return golden_set(dataset, predictions)
+
+
+def _test_set(plan: Plan) -> TestSet:
+    from edgecsi.channel import Dataset
+
+    with Dataset.open(plan.data.path) as dataset:
+        return TestSet(id=f"{dataset.digest} test", users=len(test_users(dataset)))
+
+
+def _scores(plan: Plan) -> dict:
+    return work.read_json(plan.cache.path(plan.scores) / work.SCORES)
+
+
+def _publish(plan: Plan, out: Path) -> None:
+    """Copy the teacher and the student out of the cache, where a user finds them."""
+    for name, source in (("teacher", plan.teacher), ("student", plan.student)):
+        weights = out / name / "model.safetensors"
+        if source is None or source.stage is None:
+            continue
+        if weights.exists() and sha256_file(weights) == sha256_file(source.path / weights.name):
+            continue
+        with atomic_folder(out / name) as temporary:
+            shutil.copytree(source.path, temporary, dirs_exist_ok=True)
+
+
+@contextmanager
+def _lock(out: Path) -> Iterator[None]:
+    """One writer of bundles at a time."""
+    out.mkdir(parents=True, exist_ok=True)
+    with FileLock(out / ".lock"):
+        yield

@@ -1,0 +1,100 @@
+"""Profiles: every choice of a `compress` run in one place. `quick` is small, `full` is the papers' size."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError
+
+from edgecsi.errors import EdgeCsiError
+
+SnrRange = tuple[float, float]
+
+
+class _Recipe(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class DataRecipe(_Recipe):
+    """Channels to generate (edgecsi data generate)."""
+
+    scenario: Literal["uma", "umi"] = "uma"
+    los: bool = False
+    duplex: Literal["tdd", "fdd"] = "tdd"
+    speed_kmh: tuple[float, float] = (10.0, 100.0)
+    ue_pattern: Literal["omni", "38.901"] = "omni"
+    users: PositiveInt
+    users_per_drop: PositiveInt = 10
+
+
+class TrainRecipe(_Recipe):
+    """How one network is trained. max_users: at most this many training users; null: all of them."""
+
+    max_users: PositiveInt | None = None
+    epochs: PositiveInt
+    batch_users: PositiveInt
+    batch_antennas: PositiveInt = 8
+    learning_rate: PositiveFloat
+    patience: PositiveInt = 20
+    snr_db: SnrRange | None = None
+    noise_draws: PositiveInt = 1
+
+
+class TeacherRecipe(TrainRecipe):
+    """CSI-ALM over a backbone."""
+
+    backbone: str = "smollm2"
+
+
+class StudentRecipe(TrainRecipe):
+    """Relation distillation: weight is lambda_2 of eq. 32."""
+
+    weight: float = 0.1
+    relation_heads: PositiveInt = 32
+    relation_scope: Literal["all", "csi"] = "csi"
+
+
+class Profile(_Recipe):
+    """Data, teacher and student of one run."""
+
+    data: DataRecipe
+    teacher: TeacherRecipe
+    student: StudentRecipe
+
+    def changed(self, changes: dict[str, str]) -> Profile:
+        """This profile with `section.field` -> text changes; EdgeCsiError for one that is not there."""
+        values: dict[str, Any] = self.model_dump()
+        for name, text in changes.items():
+            section, _, field = name.partition(".")
+            if field not in values.get(section, {}):
+                known = ", ".join(f"{s}.{f}" for s, fields in values.items() for f in fields)
+                raise EdgeCsiError(f"--set {name}: there is no such setting; choose from {known}")
+            values[section][field] = _parse(text)
+        try:
+            return Profile.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise EdgeCsiError(f"--set {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+
+
+PROFILES = {
+    # Two cores without a GPU, about a quarter of an hour: only users and epochs shrink.
+    "quick": Profile(
+        data=DataRecipe(users=600),
+        teacher=TeacherRecipe(max_users=160, epochs=2, batch_users=8, learning_rate=1e-3),
+        student=StudentRecipe(epochs=20, batch_users=8, learning_rate=3e-3),
+    ),
+    # The papers' size; for a CUDA device.
+    "full": Profile(
+        data=DataRecipe(users=9000),
+        teacher=TeacherRecipe(epochs=100, batch_users=128, learning_rate=3e-4, patience=20),
+        student=StudentRecipe(epochs=200, batch_users=128, learning_rate=1e-3, patience=40),
+    ),
+}
+
+
+def _parse(text: str) -> Any:
+    """null, numbers with commas between as a tuple, or the text itself for pydantic to judge."""
+    if text == "null":
+        return None
+    return tuple(text.split(",")) if "," in text else text

@@ -1,0 +1,37 @@
+"""What `compress` found, as JSON: compress.json, from which the table is drawn."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from edgecsi.bundle import Proof, TestSet
+from edgecsi.metrics import NmseReport
+
+
+class TargetResult(BaseModel):
+    """One target: its bundle and proof, or why there is none."""
+
+    target: str
+    bundle: str | None = None
+    digest: str | None = None
+    proof: Proof | None = None
+    error: str | None = None
+
+
+class CompressReport(BaseModel):
+    """nmse: of teacher, student and the trivial predictors on the test users."""
+
+    schema_version: int = 1
+    test_set: TestSet
+    nmse: dict[str, NmseReport]
+    targets: list[TargetResult]
+
+    @property
+    def failed(self) -> list[TargetResult]:
+        """Targets without a bundle."""
+        return [result for result in self.targets if result.error]
+
+    @property
+    def missed(self) -> list[TargetResult]:
+        """Targets that were built but miss an NMSE goal."""
+        return [result for result in self.targets if result.proof and not result.proof.goals_met]

@@ -1,0 +1,107 @@
+"""A stage, its key, and the cache that holds what stages made."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from edgecsi.files import sha256_file, sync_folder, sync_tree, write_json
+from edgecsi.progress import say
+
+RECORD = "stage.json"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of the flow.
+
+    key: hash of everything that the result depends on: the stage's code version, its options, the keys of
+    its inputs and the versions of the libraries that compute it. make: writes the results into an existing
+    folder; what an interrupted call left there is still in it, so that long stages can resume.
+    """
+
+    name: str
+    code_version: int
+    make: Callable[[Path], None] = field(repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[str, ...] = ()
+    libraries: tuple[str, ...] = ()
+
+    @cached_property
+    def key(self) -> str:
+        """16 hex digits."""
+        versions = {name: _version(name) for name in self.libraries}
+        content = [self.name, self.code_version, dict(self.options), self.inputs, versions]
+        text = json.dumps(content, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+class StageCache:
+    """Results of stages below one folder, `<name>-<key>/` each. Safe for several processes at once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, stage: Stage) -> Path:
+        """Where the results of a stage are, or will be."""
+        return self.root / f"{stage.name}-{stage.key}"
+
+    def holds(self, stage: Stage) -> bool:
+        """Whether the results are there and no byte of them has changed."""
+        folder = self.path(stage)
+        try:
+            files = json.loads((folder / RECORD).read_text())["files"]
+            return files == _digests(folder)
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+
+    def get(self, stage: Stage) -> Path:
+        """The folder with the stage's results; makes them where they are missing or damaged."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        with self._lock(stage):
+            if not self.holds(stage):
+                self._make(stage)
+        return self.path(stage)
+
+    def _make(self, stage: Stage) -> None:
+        say(f"{stage.name}: running")
+        staging = self.root / f".{stage.name}-{stage.key}.partial"
+        staging.mkdir(exist_ok=True)
+        stage.make(staging)
+        write_json(staging / RECORD, {"name": stage.name, "files": _digests(staging)})
+        sync_tree(staging)
+        shutil.rmtree(self.path(stage), ignore_errors=True)  # a damaged entry
+        os.rename(staging, self.path(stage))
+        sync_folder(self.root)
+
+    def _lock(self, stage: Stage) -> FileLock:
+        """Held by one process at a time; the system frees it when that process dies."""
+        lock = FileLock(self.root / f".{stage.name}-{stage.key}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            say(f"{stage.name}: another edgecsi is making it; waiting")
+            lock.acquire()
+        return lock
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != RECORD)
+    return {str(path.relative_to(folder)): sha256_file(path) for path in files}
+
+
+def _version(library: str) -> str:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "absent"

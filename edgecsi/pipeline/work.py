@@ -1,0 +1,164 @@
+"""What each stage does: from files to files in the folder it is given. Heavy libraries load here, when run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgecsi.files import atomic_file, write_json
+from edgecsi.pipeline.profiles import DataRecipe, StudentRecipe, TeacherRecipe, TrainRecipe
+
+if TYPE_CHECKING:
+    from edgecsi.training import TrainOptions
+    from edgecsi.training.stage import TrainingData
+
+DATA = "channels.h5"
+MODEL = "model"
+TARGETS = "targets.h5"
+GRAPH = "student.onnx"
+LOWERED = "lowered.onnx"
+SCORES = "scores.json"
+PREDICTIONS = "student.npy"
+PROOF = "measured.json"
+
+
+def generate(recipe: DataRecipe, seed: int, out: Path) -> None:
+    """Channels by TR 38.901 -> channels.h5."""
+    from edgecsi.channel.tr38901 import Recipe
+    from edgecsi.channel.tr38901 import generate as draw
+    from edgecsi.progress import progress_bar
+
+    settings = recipe.model_dump()
+    users = settings.pop("users")
+    with progress_bar("channels") as show:
+        draw(out / DATA, Recipe(**settings, seed=seed), users, show)
+
+
+def train_teacher(
+    recipe: TeacherRecipe, data: Path, backbone_folder: Path | None, seed: int, out: Path
+) -> None:
+    """channels.h5 -> model/ (CSI-ALM)."""
+    from edgecsi.training.csi_alm import train_teacher as train
+
+    options, training_data = _training(recipe, data, seed)
+    train(training_data, recipe.backbone, backbone_folder, options, out / MODEL)
+
+
+def make_targets(recipe: StudentRecipe, teacher: Path, data: Path, seed: int, out: Path) -> None:
+    """Teacher and channels -> targets.h5."""
+    from edgecsi.distill.stage import make_targets as make
+
+    options, training_data = _training(recipe, data, seed)
+    make(teacher, training_data, options, out / TARGETS)
+
+
+def target_options(recipe: StudentRecipe) -> dict[str, Any]:
+    """The part of a student's recipe that its teacher's targets depend on."""
+    return recipe.model_dump(include={"max_users", "batch_antennas", "snr_db", "noise_draws"})
+
+
+def train_student(recipe: StudentRecipe, targets: Path, data: Path, seed: int, out: Path) -> None:
+    """targets.h5 and channels -> model/ (CSI-ALM-Light)."""
+    from edgecsi.distill.stage import train_student as train
+    from edgecsi.distill.task import DistillOptions
+
+    options, training_data = _training(recipe, data, seed)
+    distillation = DistillOptions(recipe.weight, recipe.relation_heads, recipe.relation_scope)
+    train(targets / TARGETS, training_data, options, distillation, out / MODEL)
+
+
+def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
+    """NMSE of teacher, student and the trivial predictors on the test users, and the student's outputs.
+
+    -> scores.json: predictor -> NmseReport; student.npy: complex64 [test user, antenna, P, K].
+    """
+    from edgecsi.channel import Dataset
+    from edgecsi.models import load
+    from edgecsi.models.baselines import hold_last, phase_rotation
+    from edgecsi.pipeline.testset import test_users
+    from edgecsi.training.evaluation import evaluate, network_predictor, predict_users
+
+    with Dataset.open(data) as dataset:
+        users, steps = test_users(dataset), dataset.shape.future
+        reports = {
+            "hold_last": evaluate(lambda history: hold_last(history, steps), dataset, users),
+            "phase_rotation": evaluate(lambda history: phase_rotation(history, steps), dataset, users),
+        }
+        networks = {"teacher": teacher, "student": student}
+        for name, folder in networks.items():
+            if folder:
+                reports[name] = evaluate(network_predictor(load(folder)), dataset, users)
+        predictions = predict_users(network_predictor(load(student)), dataset, users)
+    with atomic_file(out / PREDICTIONS) as temporary, temporary.open("wb") as file:
+        np.save(file, predictions)
+    write_json(out / SCORES, {name: report.model_dump() for name, report in reports.items()})
+
+
+def export(student: Path, out: Path) -> None:
+    """model/ -> student.onnx, and what a manifest says of the student."""
+    from edgecsi.export.onnx_graph import export_onnx
+    from edgecsi.models import load, load_config
+
+    network, config = load(student), load_config(student)
+    graph = export_onnx(network, config.shape)
+    with atomic_file(out / GRAPH) as temporary:
+        temporary.write_bytes(graph)
+    facts = {
+        "name": config.name,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "shape": asdict(config.shape),
+        "duplex": config.duplex,
+        "step_ms": config.step_s * 1e3,
+    }
+    write_json(out / "student.json", facts)
+
+
+def build_engine(graph: Path, target_name: str, out: Path) -> None:
+    """student.onnx -> lowered.onnx and the engine's files, with engine.json about them."""
+    from edgecsi.export.targets import get_target
+
+    target = get_target(target_name)
+    lowered = target.lower((graph / GRAPH).read_bytes())
+    built = target.build(lowered)
+    facts = asdict(built)
+    for name, content in {LOWERED: lowered, **facts.pop("files")}.items():
+        with atomic_file(out / name) as temporary:
+            temporary.write_bytes(content)
+    write_json(out / "engine.json", {**facts, "target": target_name, "precision": target.precision})
+
+
+def prove(data: Path, scores: Path, engine: Path, out: Path) -> None:
+    """Run the engine on the test users -> measured.json (edgecsi.pipeline.proof.Measured)."""
+    from edgecsi.channel import Dataset
+    from edgecsi.pipeline.proof import load_runner, measure
+    from edgecsi.pipeline.testset import test_cases
+
+    students = np.load(scores / PREDICTIONS, mmap_mode="r")
+    with Dataset.open(data) as dataset:
+        measured = measure(load_runner(engine), test_cases(dataset, students))
+    write_json(out / PROOF, measured.model_dump())
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file that a stage wrote."""
+    return json.loads(path.read_text())
+
+
+def _training(recipe: TrainRecipe, data: Path, seed: int) -> tuple[TrainOptions, TrainingData]:
+    from edgecsi.training import Augmentation, TrainOptions
+    from edgecsi.training.stage import TrainingData
+
+    options = TrainOptions(
+        epochs=recipe.epochs,
+        batch_users=recipe.batch_users,
+        batch_antennas=recipe.batch_antennas,
+        learning_rate=recipe.learning_rate,
+        patience=recipe.patience,
+        seed=seed,
+    )
+    draws = recipe.noise_draws if recipe.snr_db else 1
+    return options, TrainingData(data, recipe.max_users, Augmentation(recipe.snr_db, draws, seed))

@@ -1,0 +1,65 @@
+"""The outcome of `compress` as a terminal table, drawn from compress.json."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+PREDICTORS = ("hold_last", "phase_rotation", "teacher", "student")
+
+
+def print_compress(report: dict[str, Any], console: Console) -> None:
+    """NMSE of every predictor and engine on the test users, who wins, and what each target lost."""
+    rows = {name.replace("_", " "): report["nmse"][name] for name in PREDICTORS if name in report["nmse"]}
+    for target in report["targets"]:
+        if target["proof"]:
+            run = "" if target["proof"]["engine_executed"] else " (emulated on the CPU)"
+            rows[f"{target['target']}{run}"] = target["proof"]["engine"]
+    speeds = sorted({speed for row in rows.values() for speed in row["per_speed_db"]}, key=float)
+    best = min(row["nmse_mean_db"] for row in rows.values())
+
+    title = f"NMSE in dB on {report['test_set']['users']} test users, by speed in km/h (lower is better)"
+    table = Table(title=title)
+    for column in ("predictor", "mean", "pooled", *speeds):
+        table.add_column(column, justify="left" if column == "predictor" else "right")
+    for name, row in rows.items():
+        values = [row["nmse_mean_db"], row["nmse_pooled_db"], *(row["per_speed_db"].get(s) for s in speeds)]
+        style = "bold" if row["nmse_mean_db"] == best else None
+        table.add_row(escape(name), *("" if v is None else f"{v:.2f}" for v in values), style=style)
+    console.print(table)
+    console.print(_winner(report["nmse"]))
+    for target in report["targets"]:
+        console.print(escape(_target_line(target)), soft_wrap=True)
+
+
+def _winner(nmse: dict[str, Any]) -> str:
+    name = min(nmse, key=lambda who: nmse[who]["nmse_mean_db"])
+    gains = ", ".join(
+        f"{report['nmse_mean_db'] - nmse[name]['nmse_mean_db']:.2f} dB ahead of {other.replace('_', ' ')}"
+        for other, report in nmse.items()
+        if other != name
+    )
+    return f"{name.replace('_', ' ')} wins: {gains}"
+
+
+def _target_line(target: dict[str, Any]) -> str:
+    proof = target["proof"]
+    if proof is None:
+        return f"{target['target']}: not built: {target['error']}"
+    verdict = "goals met" if proof["goals_met"] else "GOALS MISSED"
+    return (
+        f"{target['bundle']}: {verdict}: loses {proof['nmse_loss_db']:+.4f} dB overall, "
+        f"{proof['worst_speed_loss_db']:+.4f} dB at worst ({proof['worst_speed_kmh']} km/h); "
+        f"engine against student {proof['relative_error_db']:.1f} dB"
+    )
+
+
+def print_plan(rows: list[dict[str, Any]], console: Console) -> None:
+    """The stages of a run, and which of them are done already."""
+    table = Table("stage", "key", "what happens")
+    for row in rows:
+        table.add_row(row["stage"], row["key"], "kept" if row["cached"] else "runs")
+    console.print(table)
