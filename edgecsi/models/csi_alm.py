@@ -11,9 +11,10 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
+from edgecsi.errors import ModelError
 from edgecsi.models.alignment import PROMPTS, CrossModalAlignment, SemanticPrompts, alignment_score
-from edgecsi.models.backbones import Backbone
-from edgecsi.models.cssa import PatchAttention
+from edgecsi.models.backbones import Backbone, quiet_transformers
+from edgecsi.models.cssa import PATCH, PatchAttention
 from edgecsi.models.prediction import Prediction, Relations
 from edgecsi.models.scaling import from_rows, normalise, to_rows
 
@@ -21,10 +22,15 @@ LORA_RANK, LORA_ALPHA, LORA_DROPOUT = 16, 48, 0.2
 
 
 class CsiAlm(nn.Module):
-    """Teacher network. Input and output as in :class:`edgecsi.models.prediction.Network`."""
+    """Teacher network. Input and output as in :class:`edgecsi.models.prediction.Network`.
+
+    ModelError where the history can't be cut into patches.
+    """
 
     def __init__(self, shape: CsiShape, backbone: Backbone) -> None:
         super().__init__()
+        if shape.history % PATCH:
+            raise ModelError(f"CSI-ALM needs a history of a multiple of {PATCH} steps, not {shape.history}")
         self.shape = shape
         features, width = 2 * shape.subcarriers, backbone.width
         self.patch_attention = PatchAttention(features)
@@ -72,7 +78,8 @@ def with_lora(backbone: Backbone) -> nn.Module:
         target_modules=list(backbone.lora_modules),
         fan_in_fan_out=backbone.fan_in_fan_out,
     )
-    return get_peft_model(backbone.model, config)
+    with quiet_transformers():
+        return get_peft_model(backbone.model, config)
 
 
 class LastBlockTap:

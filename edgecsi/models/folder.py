@@ -1,7 +1,7 @@
 """Model folders: config.json + model.safetensors + log.json, the form in which networks are kept.
 
 Of a teacher only the trained part is stored; the frozen backbone comes from its own package and is
-recognised by the digest of its dictionary.
+recognised by the digest of its weights.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.files import atomic_folder
-from edgecsi.models.backbones import dictionary_digest, load_backbone
+from edgecsi.models.backbones import load_backbone
 from edgecsi.models.csi_alm import CsiAlm
 from edgecsi.models.csi_alm_light import CsiAlmLight
 
@@ -43,13 +43,12 @@ def build_network(config: ModelConfig) -> nn.Module:
     if config.name == "csi-alm-light":
         return CsiAlmLight(config.shape)
     backbone = load_backbone(config.backbone, config.backbone_folder, config.seed)
-    digest = dictionary_digest(backbone.dictionary)
-    if config.backbone_digest not in (None, digest):
+    if config.backbone_digest not in (None, backbone.digest):
         raise ModelError(
-            f"backbone {config.backbone} here has dictionary {digest}, but the teacher was trained on "
+            f"backbone {config.backbone} here has weights {backbone.digest}, but the teacher was trained on "
             f"{config.backbone_digest}: get the same weights, or train again"
         )
-    config.backbone_digest = digest
+    config.backbone_digest = backbone.digest
     return CsiAlm(config.shape, backbone)
 
 
@@ -63,7 +62,7 @@ def trained_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_trained_state(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Inverse of :func:`trained_state`; ModelError where names or shapes don't fit."""
+    """Inverse of :func:`trained_state`; ModelError, before anything is changed, if names or shapes don't fit."""
     expected = {name: p for name, p in network.named_parameters() if p.requires_grad}
     if set(state) != set(expected):
         odd = sorted(set(state) ^ set(expected))[0]
@@ -74,6 +73,7 @@ def load_trained_state(network: nn.Module, state: dict[str, Tensor]) -> None:
                 f"weights don't fit the network: {name} is {tuple(state[name].shape)}, "
                 f"not {tuple(parameter.shape)}"
             )
+    for name, parameter in expected.items():
         parameter.data.copy_(state[name])
 
 
@@ -91,9 +91,11 @@ def load_config(folder: Path) -> ModelConfig:
         return ModelConfig.model_validate_json((folder / "config.json").read_text())
     except (FileNotFoundError, NotADirectoryError):
         raise ModelError(f"{folder} is no model folder: it has no config.json") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{folder}/config.json is damaged: it is no text") from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(map(str, first["loc"]))
+        place = ".".join(map(str, first["loc"])) or "not valid"
         raise ModelError(f"{folder}/config.json: {place}: {first['msg']}") from None
 
 
@@ -101,9 +103,11 @@ def load(folder: Path) -> nn.Module:
     """The network of a model folder, in evaluation mode, on the CPU. ModelError where it can't be had."""
     config = load_config(folder)
     network = build_network(config)
+    weights = folder / "model.safetensors"
     try:
-        state = load_file(folder / "model.safetensors")
-    except (FileNotFoundError, SafetensorError) as error:
-        raise ModelError(f"{folder}/model.safetensors can't be read: {error}") from None
-    load_trained_state(network, state)
+        load_trained_state(network, load_file(weights))
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{weights} can't be read: {error}") from None
+    except ModelError as error:
+        raise ModelError(f"{weights}: {error}") from None
     return network.eval()

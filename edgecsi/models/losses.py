@@ -9,10 +9,13 @@ def user_nmse(future: Tensor, truth: Tensor) -> Tensor:
     """sum |H - Hhat|^2 / sum |H|^2 per user: float [user, antenna, P, K, 2] twice -> float32 [user].
 
     The torch twin of edgecsi.metrics.nmse. Divided by the truth's peak first: raw coefficients' squares
-    would underflow FP32.
+    would underflow FP32. Where the truth has no power (the dead antennas of a living user) there is nothing
+    to predict: 0.
     """
     axes = (1, 2, 3, 4)
     truth = truth.float()
     peak = truth.abs().amax(dim=axes, keepdim=True)
-    truth, future = truth / peak, future.float() / peak
-    return (future - truth).square().sum(axes) / truth.square().sum(axes)
+    alive = peak > 0
+    peak = peak.where(alive, 1)
+    truth, future = truth / peak, (future.float() / peak).where(alive, 0)
+    return (future - truth).square().sum(axes) / truth.square().sum(axes).where(alive.flatten(), 1)
