@@ -21,7 +21,7 @@ setup: .venv/.ready
 
 compress: setup
 	$(BIN)/edgecsi compress --profile quick $(TARGETS:%=--target %) -o $(OUT)
-	$(BIN)/edgecsi latency-report $(BUNDLES) --network $(OUT)/teacher --network $(OUT)/student --json $(OUT)/latency.json
+	$(BIN)/edgecsi latency-report $(BUNDLES) --quick --network $(OUT)/teacher --network $(OUT)/student --json $(OUT)/latency.json
 
 test: setup lint
 	$(BIN)/python -m pytest

@@ -81,8 +81,8 @@ PROFILES = {
     # Two cores without a GPU, about a quarter of an hour: only users and epochs shrink.
     "quick": Profile(
         data=DataRecipe(users=600),
-        teacher=TeacherRecipe(max_users=160, epochs=2, batch_users=8, learning_rate=1e-3),
-        student=StudentRecipe(epochs=20, batch_users=8, learning_rate=3e-3),
+        teacher=TeacherRecipe(max_users=160, epochs=3, batch_users=8, learning_rate=1e-3),
+        student=StudentRecipe(epochs=12, batch_users=8, learning_rate=3e-3),
     ),
     # The papers' size; for a CUDA device.
     "full": Profile(
