@@ -31,7 +31,7 @@ def relation_loss(teacher: Relations, student: Relations, heads: int, scope: Sco
 
 
 def log_relations(part: Tensor, heads: int) -> Tensor:
-    """log softmax(A A^T / sqrt(d_r)) per relation head: [row, token, width] -> FP32 [row, heads, token, token]."""
+    """log softmax(A A^T / sqrt(d_r)), FP32: [row, token, width] -> [row, relation head, token, token]."""
     with torch.autocast(part.device.type, enabled=False):
         split = part.float().unflatten(-1, (heads, -1)).transpose(1, 2)
         scores = split @ split.transpose(-1, -2) / math.sqrt(split.shape[-1])

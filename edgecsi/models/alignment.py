@@ -67,4 +67,4 @@ class SemanticPrompts(nn.Module):
 
 def alignment_score(y_text: Tensor, prompts: Tensor) -> Tensor:
     """Mean cosine similarity of the CSI's mean token with its selected prompts (eq. 30): a scalar."""
-    return F.cosine_similarity(y_text.mean(1)[:, None], prompts, dim=-1).mean()
+    return F.cosine_similarity(y_text.float().mean(1)[:, None], prompts.float(), dim=-1).mean()

@@ -62,7 +62,7 @@ def trained_state(network: nn.Module) -> dict[str, Tensor]:
 
 
 def load_trained_state(network: nn.Module, state: dict[str, Tensor]) -> None:
-    """Inverse of :func:`trained_state`; ModelError, before anything is changed, if names or shapes don't fit."""
+    """Inverse of :func:`trained_state`; ModelError, with nothing changed, where names or shapes don't fit."""
     expected = {name: p for name, p in network.named_parameters() if p.requires_grad}
     if set(state) != set(expected):
         odd = sorted(set(state) ^ set(expected))[0]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
 TINY = torch.finfo(torch.float32).tiny
 
 
@@ -30,11 +29,11 @@ def normalise(csi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 def to_rows(csi: Tensor) -> Tensor:
     """[user, antenna, time, subcarrier, 2] -> [user*antenna, time, 2*subcarrier], real parts first."""
-    user, antenna, time, subcarrier, _ = csi.shape
+    _, _, time, subcarrier, _ = csi.shape
     return csi.permute(0, 1, 2, 4, 3).reshape(-1, time, 2 * subcarrier)
 
 
 def from_rows(rows: Tensor, antenna: int) -> Tensor:
-    """Inverse of :func:`to_rows`: [user*antenna, time, 2*subcarrier] -> [user, antenna, time, subcarrier, 2]."""
+    """[user*antenna, time, 2*subcarrier] -> [user, antenna, time, subcarrier, 2]: inverse of to_rows."""
     _, time, features = rows.shape
     return rows.reshape(-1, antenna, time, 2, features // 2).permute(0, 1, 2, 4, 3)

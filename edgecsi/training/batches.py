@@ -65,7 +65,8 @@ class BatchSource:
     An epoch sees every (user, antenna) row once, as the papers' row batches do: an antenna group
     (antennas g, g+G, g+2G, ... for `batch_antennas` of them) of a user is the unit that is shuffled. Many
     users with few antennas make a better gradient than few users with all their correlated antennas.
-    Several processes take turns at the batches of an epoch; all see the same shuffling.
+    The batches of an epoch are of nearly equal size, at most `batch_users` units. Several processes take
+    turns at them; all see the same shuffling.
     """
 
     dataset: Dataset
@@ -83,7 +84,7 @@ class BatchSource:
     def steps(self, processes: int) -> int:
         """Optimizer steps per epoch and process."""
         units = len(self.train) * self.group_count
-        return int(np.ceil(units / (self.batch_users * processes)))
+        return -(-units // (self.batch_users * processes))
 
     def training_batches(self, epoch: int, rank: int, processes: int) -> Iterator[Batch]:
         """The epoch's batches of one process, shuffled by (seed, epoch)."""
@@ -91,10 +92,10 @@ class BatchSource:
             len(self.train) * self.group_count
         )
         draw = self.augmentation.draw_of(epoch)
-        for step in range(self.steps(processes)):
-            first = (step * processes + rank) * self.batch_users
-            # The last batches wrap around, so that every process has the same number of full batches.
-            units = order.take(range(first, first + self.batch_users), mode="wrap")
+        count = self.steps(processes) * processes
+        if count > len(order):  # fewer units than batches: every process still needs one in every step
+            order = np.resize(order, count)
+        for units in np.array_split(order, count)[rank::processes]:
             yield self.batch(self.train[units // self.group_count], units % self.group_count, draw)
 
     def batch(self, users: NDArray[np.int64], groups: NDArray[np.int64], draw: int) -> Batch:
@@ -105,10 +106,11 @@ class BatchSource:
         each = np.arange(len(users))[:, None]
         return Batch(users, groups, draw, _tensor(history[each, antennas]), _tensor(future[each, antennas]))
 
-    def validation_batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """(history, future) of all validation users with all their antennas, in draw 0."""
-        for first in range(0, len(self.validation), self.batch_users):
-            users = self.validation[first : first + self.batch_users]
+    def validation_batches(self, rank: int = 0, processes: int = 1) -> Iterator[tuple[Tensor, Tensor]]:
+        """(history, future) of one process's validation users with all their antennas, in draw 0."""
+        own = self.validation[rank::processes]
+        for first in range(0, len(own), self.batch_users):
+            users = own[first : first + self.batch_users]
             history = self.augmentation(self.dataset.history(users), users, draw=0)
             yield _tensor(history), _tensor(self.dataset.future(users))
 

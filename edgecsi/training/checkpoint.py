@@ -10,12 +10,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn, optim
 
-from edgecsi.files import atomic_folder, recover_folder
+from edgecsi.files import atomic_folder, recover_folder, sha256_file
 from edgecsi.models.folder import load_trained_state, trained_state
+
+FILES = ("last.safetensors", "best.safetensors", "optimizer.safetensors")
 
 
 @dataclass
@@ -34,10 +35,11 @@ def save_checkpoint(
 ) -> None:
     """Write weights, Adam's moments, the best weights and the progress, all or nothing."""
     with atomic_folder(folder) as temporary:
-        save_file(trained_state(network), temporary / "last.safetensors")
-        save_file(best, temporary / "best.safetensors")
-        save_file(_moments(network, optimizer), temporary / "optimizer.safetensors")
-        (temporary / "progress.json").write_text(json.dumps(asdict(progress)))
+        states = trained_state(network), best, _moments(network, optimizer)
+        for name, state in zip(FILES, states, strict=True):
+            save_file(state, temporary / name)
+        files = {name: sha256_file(temporary / name) for name in FILES}
+        (temporary / "progress.json").write_text(json.dumps({"progress": asdict(progress), "files": files}))
 
 
 def load_checkpoint(
@@ -46,13 +48,13 @@ def load_checkpoint(
     """Restore network and optimizer in place; None without a whole checkpoint of this key."""
     recover_folder(folder)
     try:
-        progress = Progress(**json.loads((folder / "progress.json").read_text()))
-        if progress.key != key:
+        record = json.loads((folder / "progress.json").read_text())
+        progress = Progress(**record["progress"])
+        if progress.key != key or record["files"] != {name: sha256_file(folder / name) for name in FILES}:
             return None
-        last, best = load_file(folder / "last.safetensors"), load_file(folder / "best.safetensors")
-        moments = load_file(folder / "optimizer.safetensors")
-    except (OSError, ValueError, TypeError, SafetensorError):
+    except (OSError, ValueError, TypeError, KeyError):
         return None
+    last, best, moments = (load_file(folder / name) for name in FILES)
     load_trained_state(network, last)
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:

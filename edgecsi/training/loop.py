@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -23,6 +24,7 @@ from edgecsi.training.checkpoint import Progress, load_checkpoint, save_checkpoi
 
 WARMUP_STEPS = 30
 GRADIENT_NORM = 1.0
+DIVERGED = 1e4  # a loss that no training comes back from: predicting nothing at all has an NMSE of 1
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def fit(
     the checkpoint and log.json live while training. data_key: names the data and everything else that the
     result depends on; a checkpoint of another key or other options is not continued.
 
-    Raises ModelError where the loss stops being finite.
+    Raises ModelError where the training diverges.
     """
     accelerator = Accelerator()
     torch.manual_seed(options.seed)
@@ -71,7 +73,8 @@ def fit(
     )
     runner = accelerator.prepare_model(task)
     optimizer = accelerator.prepare_optimizer(optimizer)
-    restored = load_checkpoint(folder / "checkpoint", key, network, optimizer.optimizer)
+    with accelerator.main_process_first():
+        restored = load_checkpoint(folder / "checkpoint", key, network, optimizer.optimizer)
     progress, best = restored or (Progress(key), trained_state(network))
     if restored and accelerator.is_main_process:
         say(f"{name}: resuming after epoch {progress.epoch} of {options.epochs}")
@@ -80,7 +83,7 @@ def fit(
     while progress.epoch < options.epochs and progress.epoch - progress.best_epoch < options.patience:
         started = time.monotonic()
         means = _train_epoch(name, accelerator, runner, network, optimizer, source, options, progress.epoch)
-        validation = _validate(accelerator, network, source, options)
+        validation = _validate(name, accelerator, network, source, options)
         progress.epoch += 1
         if validation < progress.best_db:
             progress.best_db, progress.best_epoch, best = validation, progress.epoch, _copy(network)
@@ -115,22 +118,23 @@ def _train_epoch(
     options: TrainOptions,
     epoch: int,
 ) -> dict[str, float]:
-    torch.manual_seed(options.seed * 1_000_003 + epoch * 1009 + accelerator.process_index)  # dropout
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    dropout = np.random.SeedSequence((options.seed, epoch, rank))
+    torch.manual_seed(int(dropout.generate_state(1)[0]))
     runner.train()
-    steps = source.steps(accelerator.num_processes)
+    steps = source.steps(processes)
     sums: dict[str, float] = {}
-    batches = source.training_batches(epoch, accelerator.process_index, accelerator.num_processes)
-    for step, batch in enumerate(track(batches, f"{name} epoch {epoch + 1}", steps)):
+    batches = source.training_batches(epoch, rank, processes)
+    if accelerator.is_main_process:
+        batches = track(batches, f"{name} epoch {epoch + 1}", steps)
+    for step, batch in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = options.learning_rate * _schedule(epoch * steps + step, options.epochs * steps)
         with autocast(accelerator.device, options.precision):
             parts = runner(batch.to(accelerator.device))
-        if not torch.isfinite(parts["loss"]):
-            raise ModelError(
-                f"{name}: training diverged in epoch {epoch + 1}, step {step + 1}: the loss is "
-                f"{parts['loss'].item()}; the last checkpoint is kept; lower --learning-rate "
-                f"(now {options.learning_rate:g})"
-            )
+        loss = parts["loss"].item()
+        if not loss < DIVERGED:
+            raise _diverged(name, f"the loss in epoch {epoch + 1}, step {step + 1} is {loss:g}", options)
         optimizer.zero_grad()
         accelerator.backward(parts["loss"])
         accelerator.clip_grad_norm_(network.parameters(), GRADIENT_NORM)
@@ -141,17 +145,26 @@ def _train_epoch(
 
 
 def _validate(
-    accelerator: Accelerator, network: nn.Module, source: BatchSource, options: TrainOptions
+    name: str, accelerator: Accelerator, network: nn.Module, source: BatchSource, options: TrainOptions
 ) -> float:
-    """nmse_mean_db on the validation users; every process computes the same full set."""
+    """nmse_mean_db on the validation users, each process computing its share."""
     network.eval()
-    ratios = []
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    total = torch.zeros((), dtype=torch.float64, device=accelerator.device)
     with torch.inference_mode(), autocast(accelerator.device, options.precision):
-        for history, future in source.validation_batches():
+        for history, future in source.validation_batches(rank, processes):
             prediction = network(history.to(accelerator.device))
-            ratios.append(user_nmse(prediction, future.to(accelerator.device)))
-    mean = torch.cat(ratios).double().mean().item()
-    return 10 * math.log10(mean) if math.isfinite(mean) else float("inf")
+            total += user_nmse(prediction, future.to(accelerator.device)).double().sum()
+    mean = accelerator.reduce(total, "sum").item() / len(source.validation)
+    if not mean < DIVERGED:
+        raise _diverged(name, f"the validation NMSE is {mean:g}", options)
+    return 10 * math.log10(mean)
+
+
+def _diverged(name: str, sign: str, options: TrainOptions) -> ModelError:
+    return ModelError(
+        f"{name}: training diverged: {sign}; lower --learning-rate (now {options.learning_rate:g})"
+    )
 
 
 def _schedule(step: int, total: int) -> float:
