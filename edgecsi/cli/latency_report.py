@@ -2,54 +2,109 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+MODES = click.Choice(("back-to-back", "paced", "paced-stressed"))
 
 
 @click.command("latency-report")
-@click.argument("bundles", type=FOLDER, nargs=-1, metavar="BUNDLE...")
+@click.argument("bundles", type=FOLDER, nargs=-1, metavar="[BUNDLE]...")
 @click.option(
     "--network", "networks", type=FOLDER, multiple=True, help="Also time this PyTorch model folder."
 )
-@click.option("--users", type=click.IntRange(min=1), multiple=True, default=(1, 8), show_default=True)
-@click.option("--threads", type=click.IntRange(min=1), help="Engine threads  [default: all CPUs]")
+@click.option("--quick", "extent", flag_value="quick", help="All CPUs, back-to-back, at most 20 s a run.")
+@click.option("--full", "extent", flag_value="full", help="The whole grid, up to 32 users: hours.")
+@click.option("--users", type=click.IntRange(min=1), multiple=True, help="Users per call  [default: 1 and 8]")
+@click.option("--threads", type=click.IntRange(min=1), multiple=True, help="Engine threads.")
+@click.option("--cpu", "cpus", type=click.IntRange(min=0), multiple=True, help="Pin to this CPU.")
+@click.option("--mode", "modes", type=MODES, multiple=True, help="Only this mode.  [default: all three]")
+@click.option("--calls", type=click.IntRange(min=11), help="Calls per run, however long they take.")
 @click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of the test inputs."
+    "--period", metavar="BUDGET[@KHZ]", help="Paced arrivals  [default: shortest CQI period with room]"
 )
+@click.option("--realtime", is_flag=True, help="Ask for SCHED_FIFO and locked memory.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the test inputs.")
+@click.option("--budgets", "budget_file", type=FILE, help="YAML file with budgets of your own.")
 @click.option(
-    "--json", "json_path", type=click.Path(dir_okay=False), help="Write the report as JSON; - for stdout."
+    "--require", multiple=True, metavar="BUDGET[@KHZ]", help="Exit 3 unless every bundle keeps it everywhere."
 )
+@click.option("--baseline", metavar="NAME", help="Subject to compare with  [default: the first that runs]")
+@click.option("--from", "from_json", type=FILE, help="Measure nothing: show this report's JSON.")
+@click.option("--json", "json_path", type=FILE, help="Write the report as JSON; - for stdout.")
+@click.option("--html", "html_path", type=FILE, help="Write the report as one HTML page.")
 def command(
     bundles: tuple[Path, ...],
     networks: tuple[Path, ...],
-    users: tuple[int, ...],
-    threads: int | None,
-    seed: int,
-    json_path: str | None,
+    budget_file: Path | None,
+    require: tuple[str, ...],
+    baseline: str | None,
+    from_json: Path | None,
+    json_path: Path | None,
+    html_path: Path | None,
+    extent: str | None,
+    **plan_options: Any,
 ) -> None:
-    """Time bundles on this machine and judge them against radio timing budgets."""
+    """Time BUNDLEs on this machine and judge them against radio timing budgets.
+
+    By default 1 and 8 users, with one thread, one pinned thread and all CPUs, back-to-back, paced, and paced
+    beside a stressed neighbour.
+    """
     from rich.console import Console
 
-    from edgecsi.files import write_json
-    from edgecsi.latency.environment import available_cpus
+    from edgecsi.errors import GoalMissed
+    from edgecsi.files import atomic_file, write_json
+    from edgecsi.latency import requirements
+    from edgecsi.latency.budget_file import load_budgets
+    from edgecsi.latency.plan import make_plan
+    from edgecsi.latency.report_file import read_report
     from edgecsi.latency.session import run_session
     from edgecsi.latency.subjects import BundleSubject, NetworkSubject
-    from edgecsi.latency.worker import Setting
+    from edgecsi.report.latency_page import latency_page
     from edgecsi.report.latency_table import print_latency
 
-    if not bundles and not networks:
-        raise click.UsageError("nothing to time: give at least one BUNDLE or --network FOLDER")
-    subjects = [*map(BundleSubject, bundles), *map(NetworkSubject, networks)]
-    settings = [Setting(count, threads or len(available_cpus())) for count in users]
-    report = run_session(
-        subjects, settings, seed=seed, progress=lambda line: click.echo(f"timing {line} ...", err=True)
-    )
-    if json_path == "-":
+    for path in filter(None, (json_path, html_path)):
+        if any(path.resolve().is_relative_to(bundle.resolve()) for bundle in bundles):
+            raise click.BadParameter(f"a bundle never changes: write {path} outside it")
+    budgets = load_budgets(budget_file)
+    if from_json is not None:
+        report = read_report(from_json)
+        required = requirements.parse(require, report.budgets)
+    else:
+        required = requirements.parse(require, budgets)
+        subjects = [*map(BundleSubject, bundles), *map(NetworkSubject, networks)]
+        if not subjects:
+            raise click.UsageError("nothing to time: give at least one BUNDLE or --network FOLDER")
+        plan = make_plan(extent or "default", **plan_options)
+        with _progress() as progress:
+            report = run_session(subjects, plan, budgets=budgets, baseline=baseline, progress=progress)
+    if str(json_path) == "-":
         click.echo(report.model_dump_json(indent=2))
-        return
-    print_latency(report, Console())
-    if json_path:
-        write_json(Path(json_path), report.model_dump(mode="json"))
+    else:
+        print_latency(report, Console())
+        if json_path:
+            write_json(json_path, report.model_dump(mode="json"))
+    if html_path:
+        with atomic_file(html_path) as temporary:
+            temporary.write_text(latency_page(report), encoding="utf-8")
+    if lines := requirements.missed(report, required) if required else []:
+        raise GoalMissed(f"{'; '.join(lines[:5])}{f'; and {len(lines) - 5} more' if len(lines) > 5 else ''}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on stderr that names the step; silent when stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True)
+    columns = BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)

@@ -1,38 +1,47 @@
-"""What latency numbers depend on: processor, quota, governor, isolation, scheduler, load, libraries."""
+"""What latency numbers depend on: processor, quota, governor, isolation, scheduler, load, GPU, libraries."""
 
 from __future__ import annotations
 
 import os
 import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-LIBRARIES = ("edgecsi", "numpy", "onnxruntime", "openvino", "tensorrt", "tensorrt-rtx", "pycuda", "torch")
+LIBRARIES = (
+    "edgecsi",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "tensorrt",
+    "tensorrt-rtx-cu13-libs",
+    "pycuda",
+    "torch",
+)
+NOT_TUNED = "not RT-tuned: p99.9 and beyond belong to the host"
 
 
 class Environment(BaseModel):
-    """The machine as seen by the measuring process. None means that the machine doesn't say."""
+    """The machine. None means that the machine doesn't say."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     processor: str
     cpus_online: int
-    cpus_allowed: int
-    cpu_quota: float | None  # cores' worth of time per period, cgroup
+    cpus_allowed: list[int]
+    cpu_quota: float | None  # cgroup, in CPUs; None: no quota
     governor: str | None
-    isolated_cpus: str | None
+    isolated_cpus: list[int]
     smt_active: bool | None
-    scheduler: str
-    memory_locked: bool
-    load_average: float
+    load_average: float  # of the last minute, before the first call
+    gpus: list[str]  # name, driver, clocks now and at most, as nvidia-smi says
     kernel: str
     python: str
     libraries: dict[str, str]
-    rt_tuned: bool
-    rt_missing: list[str]
-
-
-SCHEDULERS = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
 
 
 def available_cpus() -> list[int]:
@@ -40,59 +49,58 @@ def available_cpus() -> list[int]:
     return sorted(os.sched_getaffinity(0))
 
 
-def environment() -> Environment:
-    """Look at the machine now."""
-    governor = _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
-    isolated = _read("/sys/devices/system/cpu/isolated")
-    smt = _read("/sys/devices/system/cpu/smt/active")
-    scheduler = SCHEDULERS.get(os.sched_getscheduler(0), "other")
-    locked = _status("VmLck").split()[0] not in ("", "0")
-    missing = [
-        what
-        for what, met in {
-            "real-time scheduler": scheduler in ("SCHED_FIFO", "SCHED_RR"),
-            "locked memory": locked,
-            "isolated CPU": bool(isolated),
-            "performance governor": governor == "performance",
-        }.items()
-        if not met
-    ]
+def look() -> Environment:
+    """The machine now."""
+    smt = read_line("/sys/devices/system/cpu/smt/active")
     return Environment(
         processor=_processor(),
         cpus_online=os.cpu_count() or 1,
-        cpus_allowed=len(available_cpus()),
+        cpus_allowed=available_cpus(),
         cpu_quota=_quota(),
-        governor=governor,
-        isolated_cpus=isolated or None,
+        governor=read_line("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        isolated_cpus=cpu_list(read_line("/sys/devices/system/cpu/isolated") or ""),
         smt_active=None if smt is None else smt == "1",
-        scheduler=scheduler,
-        memory_locked=locked,
         load_average=os.getloadavg()[0],
+        gpus=_gpus(),
         kernel=platform.release(),
         python=platform.python_version(),
         libraries=_libraries(),
-        rt_tuned=not missing,
-        rt_missing=missing,
     )
 
 
-def _read(path: str) -> str | None:
+def rt_missing(
+    machine: Environment, scheduler: str, memory_locked: bool, cpus: Sequence[int] | None
+) -> list[str]:
+    """What a measuring process lacks to be called RT-tuned; empty when it lacks nothing."""
+    isolated = cpus is not None and set(cpus) <= set(machine.isolated_cpus)
+    met = {
+        "real-time scheduler": scheduler in ("SCHED_FIFO", "SCHED_RR"),
+        "locked memory": memory_locked,
+        "isolated CPU": isolated,
+        "performance governor": machine.governor == "performance",
+    }
+    return [what for what, is_met in met.items() if not is_met]
+
+
+def cpu_list(text: str) -> list[int]:
+    """The kernel's list format: "0,2-3" -> [0, 2, 3]."""
+    cpus: list[int] = []
+    for part in filter(None, text.split(",")):
+        first, _, last = part.partition("-")
+        cpus.extend(range(int(first), int(last or first) + 1))
+    return cpus
+
+
+def read_line(path: str) -> str | None:
+    """A small file of the kernel, None where it doesn't exist."""
     try:
         return Path(path).read_text(encoding="utf-8").strip()
     except OSError:
         return None
 
 
-def _status(field: str) -> str:
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition(":")
-        if name == field:
-            return value.strip()
-    return "0"
-
-
 def _processor() -> str:
-    for line in (_read("/proc/cpuinfo") or "").splitlines():
+    for line in (read_line("/proc/cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":
             return value.strip()
@@ -101,12 +109,25 @@ def _processor() -> str:
 
 def _quota() -> float | None:
     """cgroup v2 `cpu.max`, or v1 quota over period."""
-    if text := _read("/sys/fs/cgroup/cpu.max"):
+    if text := read_line("/sys/fs/cgroup/cpu.max"):
         quota, period = text.split()
     else:
-        quota = _read("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") or "-1"
-        period = _read("/sys/fs/cgroup/cpu/cpu.cfs_period_us") or "100000"
+        quota = read_line("/sys/fs/cgroup/cpu/cpu.cfs_quota_us") or "-1"
+        period = read_line("/sys/fs/cgroup/cpu/cpu.cfs_period_us") or "100000"
     return None if quota in ("max", "-1") else int(quota) / int(period)
+
+
+def _gpus() -> list[str]:
+    tool = shutil.which("nvidia-smi")
+    if tool is None:
+        return []
+    fields = "name,compute_cap,driver_version,clocks.sm,clocks.max.sm,clocks.mem,persistence_mode"
+    command = [tool, f"--query-gpu={fields}", "--format=csv,noheader"]
+    try:
+        answer = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return answer.stdout.strip().splitlines()
 
 
 def _libraries() -> dict[str, str]:

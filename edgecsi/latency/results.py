@@ -1,4 +1,8 @@
-"""The schema of a latency report: everything that tables and pages are drawn from."""
+"""The schema of a latency report: everything that tables and pages are drawn from.
+
+Times are in microseconds, load and first call in milliseconds. `edgecsi latency-report --json-schema`
+prints the JSON schema.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +25,27 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
+class Setting(Strict):
+    """Users per call, engine threads, and the CPUs that the process is pinned to (None: any)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    users: int
+    threads: int
+    cpus: tuple[int, ...] | None = None
+
+    @property
+    def label(self) -> str:
+        """In words, without the users."""
+        pinned = f", CPU {'+'.join(map(str, self.cpus))}" if self.cpus else ""
+        return f"{self.threads} thread{'s' if self.threads > 1 else ''}{pinned}"
+
+    @property
+    def words(self) -> str:
+        """In words."""
+        return f"{self.users} user{'s' if self.users > 1 else ''}, {self.label}"
+
+
 class Verdict(Strict):
     """One budget at one subcarrier spacing; `margin_us` is the limit minus the bound of `margin_at`."""
 
@@ -35,29 +60,72 @@ class Verdict(Strict):
     note: str = ""
 
 
-class Run(Strict):
-    """Timed calls of one mode, in microseconds."""
+class Timing(Strict):
+    """Latencies of n calls."""
 
-    mode: Mode
-    period_us: float | None = None
     calls: int
-    seconds: float
     mean_us: float
     min_us: float
     max_us: float
     percentiles_us: dict[str, float]  # 99 % upper bounds; only those that the count supports
+    observed_us: dict[str, float]  # the same percentiles as plain order statistics
     refused: dict[str, int]  # percentile -> calls it would need
+
+
+class Run(Strict):
+    """Timed calls of one mode: back-to-back service times, or paced latencies from the scheduled moment."""
+
+    mode: Mode
+    period_us: float | None = None  # of the arrivals, paced modes
+    neighbour_cpu: int | None = None  # where the stressed neighbour ran
+    seconds: float
+    timing: Timing
+    cdf: list[tuple[float, float]]  # (latency, share of calls at or below it)
+    histogram_edges_us: list[float]
+    histogram_counts: list[int]
     verdicts: list[Verdict]
+
+
+class Start(Strict):
+    """One start of the measuring process, and the median of its share of the back-to-back calls."""
+
+    load_ms: float
+    first_call_ms: float
+    warm_up_calls: int
+    p50_us: float
+
+
+class OutputCheck(Strict):
+    """NMSE of the outputs of timed calls beside that of untimed calls with the same inputs.
+
+    None where the true future of the inputs isn't known. `difference` is the largest relative difference
+    of a timed output from the untimed one.
+    """
+
+    inputs: int
+    nmse_untimed_db: float | None
+    nmse_timed_db: float | None
+    difference: float
+
+
+class GpuStages(Strict):
+    """Where the time of a GPU call goes, with and without a CUDA graph."""
+
+    cuda_graph: bool
+    stages: dict[str, Timing]  # host_to_host, h2d, enqueue, device, d2h
 
 
 class Cell(Strict):
     """One subject at one setting. Without runs, `reason` says why."""
 
-    users: int
-    threads: int
-    load_ms: float | None = None
-    first_call_ms: float | None = None
-    warm_up_calls: int = 0
+    setting: Setting
+    scheduler: str | None = None
+    memory_locked: bool | None = None
+    realtime: str | None = None  # what became of the request for real-time rights
+    rt_missing: list[str] = []  # what a real-time host would have beyond this
+    starts: list[Start] = []
+    outputs: OutputCheck | None = None
+    gpu: list[GpuStages] = []
     runs: list[Run] = []
     reason: str | None = None
 
@@ -67,12 +135,71 @@ class Subject(Strict):
 
     name: str
     kind: Literal["bundle", "network"]
-    engine: str | None = None
-    precision: str | None = None
+    engine: str
+    precision: str
     digest: str | None = None
     horizon_ms: float | None = None
+    nmse_db: float | None = None  # of the engine on the test set, from the manifest
     cells: list[Cell] = []
     reason: str | None = None
+
+
+class Floor(Strict):
+    """What is not the engine's: the loop around an engine that does nothing, and the host's pauses.
+
+    `longest_gap_us` and `lost_share`: how long, and for what share of a second, a loop that only reads the
+    clock was kept from running.
+    """
+
+    setting: Setting
+    timing: Timing
+    longest_gap_us: float
+    lost_share: float
+
+
+class Comparison(Strict):
+    """Ratio of a subject's back-to-back latency to the baseline's at one setting, with a 95 % interval."""
+
+    subject: str
+    baseline: str
+    setting: Setting
+    percentile: str
+    ratio: float
+    low: float | None  # None: too few samples for an interval
+    high: float | None
+    samples: int
+    sampled: Literal["process starts", "rounds"]
+
+
+class Capacity(Strict):
+    """How many users fit: every measured number up to `fits` passes, `too_many` fails or can't be sustained.
+
+    Numbers in between are undecided or weren't measured.
+    """
+
+    subject: str
+    place: str  # threads and CPUs, in words
+    mode: Mode
+    budget: str
+    scs_khz: int
+    fits: int
+    too_many: int | None
+
+
+class Plan(Strict):
+    """What was asked for. Both minima of calls and seconds hold, unless a run reached its cap first."""
+
+    settings: tuple[Setting, ...]
+    modes: tuple[Mode, ...]
+    starts: int
+    calls: int
+    seconds: float
+    cap_seconds: float
+    paced_cap_seconds: float
+    network_cap_seconds: float
+    period: str | None = None  # NAME or NAME@KHZ; None: the shortest CQI period that the engine sustains
+    realtime: bool = False
+    seed: int = 0
 
 
 class LatencyReport(Strict):
@@ -80,7 +207,10 @@ class LatencyReport(Strict):
 
     schema_version: Literal[1] = SCHEMA_VERSION
     created: str
-    seed: int
+    plan: Plan
     environment: Environment
     budgets: list[Budget]
+    floors: list[Floor]
     subjects: list[Subject]
+    comparisons: list[Comparison]
+    capacities: list[Capacity]

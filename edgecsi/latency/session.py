@@ -1,153 +1,141 @@
-"""A whole measurement: every subject at every setting, engines interleaved so that drift hits all alike."""
+"""A whole measurement: every subject at every setting, engines taking turns so that drift hits all alike."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timezone
+from itertools import count
 
-import numpy as np
-from numpy.typing import NDArray
+from edgecsi.errors import EdgeCsiError, UnavailableError
+from edgecsi.latency import comparison, environment, summary
+from edgecsi.latency.budgets import BUDGETS, Budget, find_budget
+from edgecsi.latency.capacity import capacities
+from edgecsi.latency.percentiles import PERCENTILES
+from edgecsi.latency.results import Comparison, Floor, LatencyReport, Mode, Plan, Setting, Subject
+from edgecsi.latency.subjects import Empty, Measurable
+from edgecsi.latency.track import Track
+from edgecsi.latency.worker import Job, Worker
 
-from edgecsi.errors import UnavailableError
-from edgecsi.latency import percentiles, verdicts
-from edgecsi.latency.budgets import BUDGETS, SLOT_US, Budget
-from edgecsi.latency.environment import Environment, environment
-from edgecsi.latency.results import Cell, LatencyReport, Run, Subject
-from edgecsi.latency.subjects import Measurable, NetworkSubject
-from edgecsi.latency.worker import Setting, Worker
+COMPARED = ("p50", "p90")
+FLOOR_SECONDS = 0.5
 
-
-@dataclass(frozen=True)
-class Stop:
-    """When a run is long enough: both minima hold, or the time is up."""
-
-    calls: int = 1000
-    seconds: float = 10.0
-    at_most_seconds: float = 600.0
-
-    def reached(self, calls: int, seconds: float) -> bool:
-        """Whether `calls` calls in `seconds` seconds are enough."""
-        return (calls >= self.calls and seconds >= self.seconds) or seconds >= self.at_most_seconds
-
-
-# A network in eager mode is a comparison, not a candidate: it gets no more than the minimum time.
-NETWORK_STOP = Stop(at_most_seconds=10.0)
+Progress = Callable[[str, int, int], None]  # what, steps done, steps in all
 
 
 def run_session(
     subjects: Sequence[Measurable],
-    settings: Sequence[Setting],
+    plan: Plan,
     *,
-    seed: int = 0,
-    stop: Stop = Stop(),
-    progress: Callable[[str], None] = lambda line: None,
+    budgets: Sequence[Budget] = BUDGETS,
+    baseline: str | None = None,
+    progress: Progress = lambda what, done, total: None,
 ) -> LatencyReport:
-    """Measure all subjects; one that can't run gets a reason instead of numbers."""
-    machine = environment()
+    """Measure all subjects; one that can't run gets a reason instead of numbers.
+
+    `baseline` names the subject that the others are compared with, by default the first that ran. Raises
+    EdgeCsiError for an unknown baseline or period, BundleError for a damaged bundle.
+    """
     rows = [subject.describe() for subject in subjects]
+    _name_apart(rows)
+    if baseline is not None and baseline not in [row.name for row in rows]:
+        raise EdgeCsiError(f"baseline {baseline!r} is not measured; choose {', '.join(r.name for r in rows)}")
+    if plan.period is not None:
+        find_budget(plan.period, budgets)
     runnable = [(row, subject) for row, subject in zip(rows, subjects, strict=True) if row.reason is None]
-    for setting in settings:
-        progress(f"{setting.users} user(s), {setting.threads} thread(s)")
-        _measure_setting(runnable, setting, seed, stop, machine)
-    return LatencyReport(
+    golden = next(filter(None, (subject.golden() for subject in subjects)), None)
+    machine = environment.look()
+    report = LatencyReport(
         created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        seed=seed,
+        plan=plan,
         environment=machine,
-        budgets=list(BUDGETS),
+        budgets=list(budgets),
+        floors=[],
         subjects=rows,
+        comparisons=[],
+        capacities=[],
     )
+    bundles = sum(row.kind == "bundle" for row, _ in runnable)
+    steps = len(plan.settings) * (plan.starts + len(_paced_modes(plan)) * bundles)
+    done = count()
+    for setting in plan.settings:
+        report.floors.append(_floor(setting, plan))
+        tracks = [
+            Track(row, Job(subject, setting, plan.seed, golden, plan.realtime), plan, machine, budgets)
+            for row, subject in runnable
+        ]
+        _measure(tracks, plan, lambda what, at=setting: progress(f"{at.words}: {what}", next(done), steps))
+        for track in tracks:
+            track.row.cells.append(track.cell)
+        report.comparisons.extend(_compare(tracks, setting, baseline))
+    report.capacities = [capacity for row in rows for capacity in capacities(row)]
+    return report
 
 
-def _measure_setting(
-    runnable: Sequence[tuple[Subject, Measurable]],
-    setting: Setting,
-    seed: int,
-    stop: Stop,
-    machine: Environment,
-) -> None:
-    """Start the subjects one after the other, then let them take turns until each has enough calls."""
-    with ExitStack() as stack:
-        turns = []
-        for row, subject in runnable:
-            cell = Cell(users=setting.users, threads=setting.threads)
-            row.cells.append(cell)
-            worker = stack.enter_context(Worker(subject, setting, seed))
-            try:
-                ready = worker.wait_ready()
-            except UnavailableError as error:
-                cell.reason = str(error)
-                continue
-            cell.load_ms, cell.first_call_ms = ready.load_ms, ready.first_call_ms
-            cell.warm_up_calls = ready.warm_up_calls
-            limit = NETWORK_STOP if isinstance(subject, NetworkSubject) else stop
-            turns.append(_Turn(row, cell, worker, limit))
-        waiting = list(turns)
-        while waiting:
-            waiting = [turn for turn in waiting if turn.take()]
-        for turn in turns:
-            if turn.cell.reason is None:
-                turn.cell.runs.append(summarise(turn.service_us(), turn.row, machine))
+def _measure(tracks: Sequence[Track], plan: Plan, say: Callable[[str], None]) -> None:
+    """Back-to-back in turns, start after start; then each subject alone in the paced modes."""
+    for start in range(plan.starts):
+        say(f"back-to-back, start {start + 1} of {plan.starts}")
+        _take_turns([(track, track.back_to_back()) for track in tracks if track.cell.reason is None])
+    for track in tracks:
+        if track.cell.reason is None:
+            track.summarise()
+    for mode in _paced_modes(plan):
+        for track in filter(_is_candidate, tracks):
+            say(f"{mode}, {track.row.name}")
+            if track.cell.reason is None:
+                _take_turns([(track, track.paced(mode))])
 
 
-class _Turn:
-    """One subject's share of an interleaved run."""
-
-    def __init__(self, row: Subject, cell: Cell, worker: Worker, stop: Stop) -> None:
-        self.row, self.cell = row, cell
-        self._worker, self._stop = worker, stop
-        self._passes: list[NDArray[np.int64]] = []
-        self._calls, self._seconds = 0, 0.0
-
-    def take(self) -> bool:
-        """Passes for a quarter of a second; returns whether more are wanted."""
-        end = time.monotonic() + 0.25
-        while time.monotonic() < end:
-            try:
-                times = self._worker.back_to_back()
-            except UnavailableError as error:
-                self.cell.reason = str(error)
-                return False
-            self._passes.append(times)
-            self._calls += len(times)
-            self._seconds += times.sum() / 1e9
-        return not self._stop.reached(self._calls, self._seconds)
-
-    def service_us(self) -> NDArray[np.float64]:
-        """All times in the order they were taken, in microseconds."""
-        return np.concatenate(self._passes) / 1e3
+def _paced_modes(plan: Plan) -> list[Mode]:
+    return [mode for mode in plan.modes if mode != "back-to-back"]
 
 
-def summarise(service_us: NDArray[np.float64], row: Subject, machine: Environment) -> Run:
-    """Percentiles and verdicts of the service times [n] of one back-to-back run."""
-    ordered, n = np.sort(service_us), len(service_us)
-    bounds = {name: percentiles.bound(ordered, p) for name, p in percentiles.PERCENTILES.items()}
-    return Run(
-        mode="back-to-back",
-        calls=n,
-        seconds=float(service_us.sum() / 1e6),
-        mean_us=float(service_us.mean()),
-        min_us=float(ordered[0]),
-        max_us=float(ordered[-1]),
-        percentiles_us={name: value for name, value in bounds.items() if value is not None},
-        refused={
-            name: percentiles.minimum_calls(percentiles.PERCENTILES[name])
-            for name, value in bounds.items()
-            if value is None
-        },
-        verdicts=[
-            verdicts.judge(budget, scs, service_us, machine.rt_tuned)
-            for budget in (*BUDGETS, *horizon_budget(row))
-            for scs in SLOT_US
-        ],
-    )
+def _is_candidate(track: Track) -> bool:
+    """A network is a comparison: it isn't paced."""
+    return track.row.kind == "bundle"
 
 
-def horizon_budget(row: Subject) -> list[Budget]:
-    """A prediction that arrives after the moment it predicts is useless: the horizon is a deadline too."""
-    if row.horizon_ms is None:
+def _take_turns(pairs: Sequence[tuple[Track, Iterator[None]]]) -> None:
+    """Step all iterators in turns until each has ended; a failure ends one and becomes its cell's reason."""
+    waiting = list(pairs)
+    while waiting:
+        track, turns = waiting.pop(0)
+        try:
+            next(turns)
+            waiting.append((track, turns))
+        except StopIteration:
+            continue
+        except UnavailableError as error:
+            track.cell.reason = str(error)
+
+
+def _floor(setting: Setting, plan: Plan) -> Floor:
+    """Our own cost and the host's noise, in a process of its own at the same setting."""
+    with Worker(Job(Empty(), setting, plan.seed, None, plan.realtime)) as worker:
+        worker.wait_ready()
+        times = worker.back_to_back(FLOOR_SECONDS)
+        longest, lost = worker.gaps()
+    timing = summary.timing(times / 1e3)
+    return Floor(setting=setting, timing=timing, longest_gap_us=longest, lost_share=lost)
+
+
+def _compare(tracks: Sequence[Track], setting: Setting, baseline: str | None) -> list[Comparison]:
+    done = {track.row.name: track.rounds for track in tracks if track.cell.reason is None}
+    reference = baseline or next(iter(done), None)
+    if reference not in done:
         return []
-    limits = dict.fromkeys(SLOT_US, row.horizon_ms * 1000.0)
-    return [Budget(name="prediction-horizon", path="loop", limit_us=limits, source="the bundle's manifest")]
+    return [
+        comparison.compare(name, reference, setting, rounds, done[reference], PERCENTILES[p], p)
+        for name, rounds in done.items()
+        if name != reference
+        for p in COMPARED
+    ]
+
+
+def _name_apart(rows: Sequence[Subject]) -> None:
+    """Number the second and later subjects of a name."""
+    seen: dict[str, int] = {}
+    for row in rows:
+        seen[row.name] = seen.get(row.name, 0) + 1
+        if seen[row.name] > 1:
+            row.name = f"{row.name} ({seen[row.name]})"

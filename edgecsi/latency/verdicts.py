@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from edgecsi.latency import percentiles
 from edgecsi.latency.budgets import Budget
+from edgecsi.latency.environment import NOT_TUNED
 from edgecsi.latency.results import Outcome, Verdict
 
 SLOT_SHARE = 0.25
-NOT_TUNED = "not RT-tuned: p99.9 and beyond belong to the host"
 
 
 def queued(service: NDArray[np.float64], period: float) -> NDArray[np.float64]:
@@ -27,34 +27,41 @@ def queued(service: NDArray[np.float64], period: float) -> NDArray[np.float64]:
     return service + backlog - np.minimum(np.minimum.accumulate(backlog), 0.0)
 
 
-def judge(budget: Budget, scs_khz: int, service_us: NDArray[np.float64], rt_tuned: bool) -> Verdict:
-    """Verdict on service times [n] in microseconds for one budget at one subcarrier spacing."""
-    if budget.path == "slot":
-        return _judge_slot(budget, scs_khz, service_us, rt_tuned)
+def judge(
+    budget: Budget,
+    scs_khz: int,
+    latency_us: NDArray[np.float64],
+    service_us: NDArray[np.float64],
+    rt_tuned: bool,
+) -> Verdict:
+    """Verdict on latencies [n] and service times [n] for one budget at one subcarrier spacing."""
     limit = budget.limit_us[scs_khz]
-    latency = service_us
+    if budget.path == "slot":
+        return _judge_slot(budget, scs_khz, SLOT_SHARE * limit, latency_us, rt_tuned)
     if budget.path == "report":
         if float(np.mean(service_us)) >= limit:
             return _verdict(budget, scs_khz, limit, "p99.9", service_us, "cannot sustain")
-        latency = queued(service_us, limit)
-    outcome = _outcome(latency, limit, percentiles.PERCENTILES["p99.9"])
-    return _verdict(budget, scs_khz, limit, "p99.9", latency, outcome)
+        latency_us = queued(service_us, limit)
+    outcome = _outcome(latency_us, limit, "p99.9")
+    return _verdict(budget, scs_khz, limit, "p99.9", latency_us, outcome)
 
 
-def _judge_slot(budget: Budget, scs_khz: int, service_us: NDArray[np.float64], rt_tuned: bool) -> Verdict:
-    """A host without real-time rights can show that an engine is too slow, never that it is safe."""
-    limit = SLOT_SHARE * budget.limit_us[scs_khz]
+def _judge_slot(
+    budget: Budget, scs_khz: int, limit: float, latency_us: NDArray[np.float64], rt_tuned: bool
+) -> Verdict:
+    """A host that is not RT-tuned can show at p99.9 that an engine is too slow, never that it is safe."""
     if rt_tuned:
-        outcome = _outcome(service_us, limit, percentiles.PERCENTILES["p99.999"])
-        outcome = "fail" if np.any(service_us > limit) else outcome
-        return _verdict(budget, scs_khz, limit, "p99.999", service_us, outcome)
-    outcome = _outcome(service_us, limit, percentiles.PERCENTILES["p99.9"])
+        late = bool(np.any(latency_us > limit))
+        outcome = "fail" if late else _outcome(latency_us, limit, "p99.999")
+        return _verdict(budget, scs_khz, limit, "p99.999", latency_us, outcome)
+    outcome = _outcome(latency_us, limit, "p99.9")
     outcome = "undecided" if outcome == "pass" else outcome
-    return _verdict(budget, scs_khz, limit, "p99.9", service_us, outcome, NOT_TUNED)
+    return _verdict(budget, scs_khz, limit, "p99.9", latency_us, outcome, NOT_TUNED)
 
 
-def _outcome(latency: NDArray[np.float64], limit: float, p: float) -> Outcome:
-    misses, n = int(np.count_nonzero(latency > limit)), len(latency)
+def _outcome(latency_us: NDArray[np.float64], limit: float, percentile: str) -> Outcome:
+    misses, n = int(np.count_nonzero(latency_us > limit)), len(latency_us)
+    p = percentiles.PERCENTILES[percentile]
     if percentiles.passes(misses, n, p):
         return "pass"
     return "fail" if percentiles.fails(misses, n, p) else "undecided"
@@ -65,13 +72,13 @@ def _verdict(
     scs_khz: int,
     limit: float,
     judged: str,
-    latency: NDArray[np.float64],
+    latency_us: NDArray[np.float64],
     outcome: Outcome,
     note: str = "",
 ) -> Verdict:
     """The margin is taken at the highest percentile, up to the judged one, that the count supports."""
-    n = len(latency)
-    ordered = np.sort(latency)
+    n = len(latency_us)
+    ordered = np.sort(latency_us)
     supported = [
         (name, percentiles.bound(ordered, p))
         for name, p in percentiles.PERCENTILES.items()
@@ -80,7 +87,7 @@ def _verdict(
     name, value = supported[-1] if supported else (None, None)
     needed = percentiles.minimum_calls(percentiles.PERCENTILES[judged])
     if outcome == "undecided" and n < needed:
-        note = f"{n} of {needed} calls; {note}".strip("; ")
+        note = "; ".join(filter(None, [f"{n} of {needed} calls", note]))
     return Verdict(
         budget=budget.name,
         scs_khz=scs_khz,
@@ -89,6 +96,6 @@ def _verdict(
         outcome=outcome,
         margin_us=None if value is None else limit - value,
         margin_at=name,
-        misses=int(np.count_nonzero(latency > limit)),
+        misses=int(np.count_nonzero(latency_us > limit)),
         note=note,
     )

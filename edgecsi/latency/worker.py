@@ -8,70 +8,97 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecsi.bundle import GoldenSet
 from edgecsi.errors import EdgeCsiError, UnavailableError
-from edgecsi.latency import inputs, measure
+from edgecsi.latency import realtime
+from edgecsi.latency.measure import quiet_collector
+from edgecsi.latency.results import GpuStages, OutputCheck, Setting
 from edgecsi.latency.subjects import Measurable
-
-WARM_UP_SECONDS = 0.5
-NOT_FINITE = "the engine returned NaN or infinity"
-DIFFERENT = "outputs of timed calls differ from the untimed ones"
+from edgecsi.latency.warm import WarmEngine
 
 
 @dataclass(frozen=True)
-class Setting:
-    """Users per call, engine threads, and the core to stay on (None: anywhere)."""
+class Job:
+    """What a measuring process is to load."""
 
-    users: int
-    threads: int
-    cpu: int | None = None
+    subject: Measurable
+    setting: Setting
+    seed: int
+    golden: GoldenSet | None
+    realtime: bool
 
 
 @dataclass(frozen=True)
 class Ready:
-    """What starting cost."""
+    """What starting cost, and what the process is allowed to do."""
 
     load_ms: float
     first_call_ms: float
     warm_up_calls: int
+    scheduler: str
+    memory_locked: bool
+    realtime: str
 
 
 class Worker:
     """Parent's side of a measuring process. Every method raises UnavailableError with the engine's reason."""
 
-    def __init__(self, subject: Measurable, setting: Setting, seed: int) -> None:
+    def __init__(self, job: Job) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, subject, setting, seed), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, job), daemon=True)
         self._process.start()
         theirs.close()
-        self.ready: Ready | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the measuring process."""
+        return self._process.pid
 
     def wait_ready(self) -> Ready:
         """Wait until the subject is loaded and warm."""
-        self.ready = self._receive()
-        return self.ready
-
-    def back_to_back(self) -> NDArray[np.int64]:
-        """One pass through the input pool; service times in ns [calls]."""
-        self._pipe.send("back-to-back")
         return self._receive()
 
-    def _receive(self) -> object:
+    def back_to_back(self, seconds: float) -> NDArray[np.int64]:
+        """Passes through the inputs for that long, at least one: service times in ns [calls]."""
+        return self._ask("back_to_back", seconds)
+
+    def paced(self, period_ns: int, calls: int) -> NDArray[np.int64]:
+        """Calls at absolute moments: latencies from the scheduled moments in ns [calls]."""
+        return self._ask("paced", period_ns, calls)
+
+    def outputs(self) -> OutputCheck:
+        """Outputs of the latest timed calls beside the untimed ones."""
+        return self._ask("outputs")
+
+    def gpu_stages(self) -> list[GpuStages]:
+        """Where the time of a GPU call goes; empty on a CPU."""
+        return self._ask("gpu_stages")
+
+    def gaps(self) -> tuple[float, float]:
+        """The host's noise: longest gap in us, share of time lost."""
+        return self._ask("gaps")
+
+    def _ask(self, method: str, *arguments: float) -> Any:
+        self._pipe.send((method, arguments))
+        return self._receive()
+
+    def _receive(self) -> Any:
         try:
             reply = self._pipe.recv()
-        except EOFError:
+        except (EOFError, ConnectionResetError):
             self._process.join()
             raise UnavailableError(f"its process ended with status {self._process.exitcode}") from None
-        if isinstance(reply, str):
-            raise UnavailableError(reply)
+        if isinstance(reply, EdgeCsiError):
+            raise reply
         return reply
 
     def __enter__(self) -> Worker:
@@ -81,70 +108,36 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pipe.close()
-        self._process.join(timeout=5)
+        self._process.join(timeout=5 if error is None else 0)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
 
 
-def _serve(pipe: Connection, subject: Measurable, setting: Setting, seed: int) -> None:
+def _serve(pipe: Connection, job: Job) -> None:
+    """The measuring process: any failure of the engine becomes the reason in its row of the report."""
     try:
-        if setting.cpu is not None:
-            os.sched_setaffinity(0, {setting.cpu})
-        engine = _WarmEngine(subject, setting, seed)
-        pipe.send(engine.ready)
-        with measure.quiet_collector():
+        if job.setting.cpus is not None:
+            os.sched_setaffinity(0, job.setting.cpus)
+        rights = realtime.request() if job.realtime else "not asked for"
+        engine = WarmEngine(job.subject, job.setting, job.seed, job.golden)
+        pipe.send(
+            Ready(
+                load_ms=engine.load_ms,
+                first_call_ms=engine.first_call_ms,
+                warm_up_calls=engine.warm_up_calls,
+                scheduler=realtime.scheduler(),
+                memory_locked=realtime.memory_locked(),
+                realtime=rights,
+            )
+        )
+        with quiet_collector():
             while True:
-                pipe.recv()
-                pipe.send(engine.back_to_back())
-    except EOFError:  # the parent has finished, or is gone
+                method, arguments = pipe.recv()
+                pipe.send(getattr(engine, method)(*arguments))
+    except (EOFError, KeyboardInterrupt):  # the parent has finished, or is being stopped
         return
     except EdgeCsiError as error:
-        pipe.send(str(error))
+        pipe.send(UnavailableError(str(error)))
     except Exception as error:
-        pipe.send(f"{type(error).__name__}: {error}")
-
-
-class _WarmEngine:
-    """A loaded subject, its input pool and the outputs it gave untimed."""
-
-    def __init__(self, subject: Measurable, setting: Setting, seed: int) -> None:
-        start = time.perf_counter()
-        started = subject.start(setting.threads)
-        loaded = time.perf_counter()
-        golden = subject.golden()
-        probe = inputs.make_pool(started.shape, setting.users, 1, seed + 1, golden).histories
-        begun = time.perf_counter()
-        output = started.call(probe[0])
-        first = time.perf_counter() - begun
-        begun = time.perf_counter()
-        started.call(probe[0])
-        calls = inputs.pool_size(started.shape, setting.users, time.perf_counter() - begun)
-        self._call = started.call
-        self._pool = inputs.make_pool(started.shape, setting.users, calls, seed, golden)
-        self._outputs = [np.empty_like(output) for _ in range(calls)]
-        self._times = np.empty(calls, dtype=np.int64)
-        self._untimed: list[NDArray[np.complex64]] = []
-        passes = self._warm_up()
-        self._untimed = [output.copy() for output in self._outputs]
-        self.ready = Ready((loaded - start) * 1e3, first * 1e3, 2 + passes * calls)
-
-    def _warm_up(self) -> int:
-        passes, end = 0, time.perf_counter() + WARM_UP_SECONDS
-        while passes == 0 or time.perf_counter() < end:
-            self.back_to_back()
-            passes += 1
-        return passes
-
-    def back_to_back(self) -> NDArray[np.int64]:
-        measure.back_to_back(self._call, self._pool.histories, self._outputs, self._times)
-        self._check()
-        return self._times
-
-    def _check(self) -> None:
-        """Every output of the pass is finite and, once warm, what the same input gave untimed (to 1e-3)."""
-        if not all(np.isfinite(output.view(np.float32)).all() for output in self._outputs):
-            raise UnavailableError(NOT_FINITE)
-        for timed, untimed in zip(self._outputs, self._untimed, strict=False):
-            if np.linalg.norm(timed - untimed) > 1e-3 * np.linalg.norm(untimed):
-                raise UnavailableError(DIFFERENT)
+        pipe.send(UnavailableError(f"{type(error).__name__}: {error}"))

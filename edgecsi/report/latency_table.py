@@ -2,87 +2,183 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edgecsi.latency.results import Cell, LatencyReport, Run, Subject, Verdict
+from edgecsi.latency.capacity import users_that_fit
+from edgecsi.latency.environment import NOT_TUNED
+from edgecsi.latency.results import Capacity, Cell, LatencyReport, Run, Subject, Verdict
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9")
-SHOWN_BUDGETS = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10")
-COLOUR = {"pass": "green", "fail": "red", "cannot sustain": "red", "undecided": "yellow"}
+JUDGED = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", "prediction-horizon")
+COLOURS = {"pass": "green", "fail": "red", "cannot sustain": "red", "undecided": "yellow"}
+SHORT_MODES = {"back-to-back": "b2b", "paced": "paced", "paced-stressed": "stressed"}
 
 
 def print_latency(report: LatencyReport, console: Console) -> None:
-    """Latencies of every subject and setting, then the margins to the budgets."""
-    console.print(_latency_table(report))
-    console.print(_margin_table(report))
-    machine = report.environment
-    facts = f"{machine.cpus_allowed} CPUs, {machine.scheduler}, load {machine.load_average:.2f}"
-    console.print(f"{escape(machine.processor)}, {facts}")
-    if not machine.rt_tuned:
-        missing = ", no ".join(machine.rt_missing)
-        console.print(f"[yellow]not RT-tuned: p99.9 and beyond belong to the host[/] (no {missing})")
+    """Latencies, margins to budgets, users that fit, ratios between subjects, and the machine."""
+    console.print(_latencies(report))
+    for line in _reasons(report):
+        console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True, highlight=False)
+    if any(True for _ in _candidates(report)):
+        console.print(_margins(report))
+        console.print(_capacity(report))
+    if report.comparisons:
+        console.print(_ratios(report))
+    for line in (*_floors(report), *_machine(report)):
+        console.print(escape(line), soft_wrap=True, highlight=False)
+    if missing := dict.fromkeys(what for _, cell in _cells(report) for what in cell.rt_missing):
+        console.print(f"[yellow]{NOT_TUNED}[/] (no {', no '.join(missing)})", soft_wrap=True)
 
 
-def _latency_table(report: LatencyReport) -> Table:
-    table = Table(title="Latency in ms, 99 % upper bounds; '-': more calls needed")
-    for name in ("subject", "engine", "users", "threads", "calls", *PERCENTILES, "max", "load", "first call"):
-        table.add_column(name, justify="left" if name in ("subject", "engine") else "right")
-    notes = []
-    for subject in report.subjects:
-        name, engine = escape(subject.name), f"{subject.engine} {subject.precision}"
-        if subject.reason:
-            table.add_row(name, engine, *["-"] * 10)
-            notes.append(f"{subject.name}: {subject.reason}")
-        for cell in subject.cells:
-            table.add_row(name, engine, *_cell_columns(cell))
-            if cell.reason:
-                notes.append(f"{subject.name}, {cell.users} user(s): {cell.reason}")
-    table.caption = escape("\n".join(notes))
+def _latencies(report: LatencyReport) -> Table:
+    table = Table(title="Latency in ms: 99 % upper bounds of percentiles; '-' needs more calls")
+    for name in ("subject", "users", "place", "mode"):
+        table.add_column(name, justify="right" if name == "users" else "left")
+    columns = ("calls", *PERCENTILES, "max", "starts' p50", "load", "first call", "NMSE dB")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for subject, cell in _cells(report):
+        for run in cell.runs:
+            table.add_row(*_setting(subject, cell, run), *_times(cell, run))
     return table
 
 
-def _cell_columns(cell: Cell) -> list[str]:
-    setting = [str(cell.users), str(cell.threads)]
-    if not cell.runs:
-        return [*setting, *["-"] * 8]
-    run = cell.runs[0]
-    bounds = [_ms(run.percentiles_us.get(name)) for name in PERCENTILES]
+def _setting(subject: Subject, cell: Cell, run: Run) -> list[str]:
+    mode = SHORT_MODES[run.mode]
+    if run.period_us is not None:
+        mode += f" {run.period_us / 1e3:g}"
+    return [escape(subject.name), str(cell.setting.users), cell.setting.label, mode]
+
+
+def _times(cell: Cell, run: Run) -> list[str]:
+    times = run.timing
+    row = [
+        str(times.calls),
+        *(_ms(times.percentiles_us.get(name)) for name in PERCENTILES),
+        _ms(times.max_us),
+    ]
+    if run.mode != "back-to-back":
+        return [*row, *[""] * 4]
+    medians = [start.p50_us for start in cell.starts]
+    nmse = cell.outputs and cell.outputs.nmse_timed_db
     return [
-        *setting,
-        str(run.calls),
-        *bounds,
-        _ms(run.max_us),
-        f"{cell.load_ms:.0f}",
-        f"{cell.first_call_ms:.1f}",
+        *row,
+        f"{_ms(min(medians))}..{_ms(max(medians))}" if len(medians) > 1 else "",
+        f"{cell.starts[0].load_ms:.0f}",
+        f"{cell.starts[0].first_call_ms:.1f}",
+        "-" if nmse is None else f"{nmse:.2f}",
     ]
 
 
-def _margin_table(report: LatencyReport) -> Table:
-    table = Table(title="Margin to budgets in ms at 15 / 30 / 60 / 120 kHz (slot: a quarter of it)")
-    table.add_column("subject")
-    table.add_column("users", justify="right")
-    for name in SHOWN_BUDGETS:
-        table.add_column(name)
+def _reasons(report: LatencyReport) -> Iterator[str]:
     for subject in report.subjects:
+        if subject.reason:
+            yield f"{subject.name} did not run: {subject.reason}"
         for cell in subject.cells:
-            for run in cell.runs:
-                table.add_row(*_margin_columns(subject, cell, run))
-    table.caption = "green: pass, red: fail or can't sustain, yellow: undecided (more calls needed)"
+            if cell.reason:
+                yield f"{subject.name}, {cell.setting.words}: {cell.reason}"
+
+
+def _margins(report: LatencyReport) -> Table:
+    spacings = " / ".join(str(scs) for scs in _spacings(report))
+    table = Table(title=f"Margin in ms at {spacings} kHz (slot: to a quarter of it)")
+    for name in ("subject", "users", "place", "mode", *JUDGED):
+        table.add_column(name, justify="right" if name == "users" else "left")
+    for subject, cell, run in _candidates(report):
+        by_budget = [" ".join(_margin(v) for v in run.verdicts if v.budget == name) for name in JUDGED]
+        table.add_row(*_setting(subject, cell, run), *by_budget)
+    table.caption = "[green]pass[/], [red]fail or cannot sustain[/], [yellow]undecided: more calls needed[/]"
     return table
-
-
-def _margin_columns(subject: Subject, cell: Cell, run: Run) -> list[str]:
-    columns = [escape(subject.name), str(cell.users)]
-    for name in SHOWN_BUDGETS:
-        columns.append(" ".join(_margin(verdict) for verdict in run.verdicts if verdict.budget == name))
-    return columns
 
 
 def _margin(verdict: Verdict) -> str:
     value = "?" if verdict.margin_us is None else f"{verdict.margin_us / 1e3:+.2f}"
-    return f"[{COLOUR[verdict.outcome]}]{value}[/]"
+    return f"[{COLOURS[verdict.outcome]}]{value}[/]"
+
+
+def _capacity(report: LatencyReport) -> Table:
+    spacings = " / ".join(str(scs) for scs in _spacings(report))
+    table = Table(title=f"Users that fit at {spacings} kHz, as far as measured")
+    for name in ("subject", "place", "mode", *JUDGED):
+        table.add_column(name)
+    rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for entry in report.capacities:
+        key = (entry.subject, entry.place, SHORT_MODES[entry.mode])
+        rows.setdefault(key, {}).setdefault(entry.budget, []).append(_users(entry))
+    for (subject, place, mode), fits in rows.items():
+        table.add_row(escape(subject), place, mode, *(" ".join(fits.get(name, [])) for name in JUDGED))
+    table.caption = "8+: at least 8; 1-7: 1 does, 8 don't, between wasn't measured; ?: undecided"
+    return table
+
+
+def _users(entry: Capacity) -> str:
+    text = users_that_fit(entry)
+    return f"[{'red' if text == '0' else 'green' if entry.fits else 'yellow'}]{text}[/]"
+
+
+def _ratios(report: LatencyReport) -> Table:
+    table = Table(title="Back-to-back latency relative to the baseline, with 95 % intervals")
+    for name in ("subject", "baseline", "users", "place", "percentile", "ratio", "interval", "from"):
+        table.add_column(name)
+    for entry in report.comparisons:
+        interval = "-" if entry.low is None else f"{entry.low:.3f} .. {entry.high:.3f}"
+        table.add_row(
+            escape(entry.subject),
+            escape(entry.baseline),
+            str(entry.setting.users),
+            entry.setting.label,
+            entry.percentile,
+            f"{entry.ratio:.3f}",
+            interval,
+            f"{entry.samples} {entry.sampled}",
+        )
+    return table
+
+
+def _floors(report: LatencyReport) -> Iterator[str]:
+    for floor in report.floors:
+        times = floor.timing
+        yield (
+            f"Floor, {floor.setting.words}: an empty call takes {times.percentiles_us['p50']:.2f} us "
+            f"(max {times.max_us:.0f}); the host's longest pause in 1 s was "
+            f"{floor.longest_gap_us / 1e3:.2f} ms, {100 * floor.lost_share:.1f} % of the time was lost to it"
+        )
+
+
+def _machine(report: LatencyReport) -> Iterator[str]:
+    machine = report.environment
+    quota = "no quota" if machine.cpu_quota is None else f"quota {machine.cpu_quota:g} CPUs"
+    governor = machine.governor or "governor unknown"
+    yield (
+        f"{machine.processor}, {len(machine.cpus_allowed)} of {machine.cpus_online} CPUs, {quota}, "
+        f"{governor}, load {machine.load_average:.2f}, kernel {machine.kernel}"
+    )
+    yield ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
+    yield from machine.gpus
+    for words in dict.fromkeys(cell.realtime for _, cell in _cells(report) if cell.realtime):
+        yield f"real-time rights: {words}"
+
+
+def _cells(report: LatencyReport) -> Iterator[tuple[Subject, Cell]]:
+    for subject in report.subjects:
+        for cell in subject.cells:
+            yield subject, cell
+
+
+def _candidates(report: LatencyReport) -> Iterator[tuple[Subject, Cell, Run]]:
+    """Runs that verdicts are for: those of bundles."""
+    for subject, cell in _cells(report):
+        if subject.kind == "bundle":
+            for run in cell.runs:
+                yield subject, cell, run
+
+
+def _spacings(report: LatencyReport) -> list[int]:
+    return sorted({scs for budget in report.budgets for scs in budget.limit_us})
 
 
 def _ms(us: float | None) -> str:

@@ -1,0 +1,295 @@
+"""A latency report as one self-contained HTML page: no script, no network, nothing but the report's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from edgecsi.latency.budgets import DEFAULT_SCS
+from edgecsi.latency.capacity import users_that_fit
+from edgecsi.latency.environment import NOT_TUNED
+from edgecsi.latency.results import Cell, LatencyReport, Run, Subject, Timing, Verdict
+from edgecsi.report.html import Child, Element, element, page, table
+from edgecsi.report.latency_charts import cdf_charts, histogram_charts, pareto_chart, users_charts
+
+PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.999")
+HEADLINE = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", "prediction-horizon")
+MARKS = {"pass": "\u2713", "fail": "\u2717", "cannot sustain": "\u2717\u2717", "undecided": "?"}
+CLASSES = {"pass": "pass", "fail": "fail", "cannot sustain": "fail", "undecided": "undecided"}
+
+LEGEND = (
+    "\u2713 pass, \u2717 fail, \u2717\u2717 cannot sustain the period, ? undecided: more calls are needed. "
+    "The margin is the limit (slot: a quarter of it) minus p99.9, or minus the percentile named, the highest "
+    "that the calls support."
+)
+METHOD = (
+    "Back-to-back: the next call begins when the last has returned. Paced: calls are due at absolute "
+    "moments, one period apart, and their latency counts from the moment when they were due, wake-up "
+    "included. Percentiles are upper bounds that hold with 99 % confidence (MLPerf LoadGen's rule); '-': "
+    "more calls would be needed. Verdicts: slot, p99.999 and the maximum against a quarter of the slot "
+    "(on a host that isn't RT-tuned p99.9 can only fail it); report periods, p99.9 with the queueing that "
+    "calls longer than the period cause; deadlines, p99.9. Undecided is never a pass."
+)
+
+
+def latency_page(report: LatencyReport) -> str:
+    """The whole document."""
+    return page(
+        "edgecsi latency report",
+        *_head(report),
+        *_section("Verdicts: margin in ms", *_verdicts(report)),
+        *_section("Users that fit", *_capacity(report)),
+        *_section("Latency in ms", _percentiles(report)),
+        *_charts("Share of calls in time", cdf_charts(report)),
+        *_charts("Histograms", histogram_charts(report)),
+        *_charts("Users and accuracy", users_charts(report) + pareto_chart(report)),
+        *_section("Compared with the baseline", _ratios(report)),
+        *_section("Inside a GPU call, p50 in us", _gpu(report)),
+        *_section("Process starts and outputs", _starts(report)),
+        *_section("Environment", _environment(report), _floors(report)),
+        *_section("What was measured", _subjects(report)),
+        element("p", METHOD, class_="soft"),
+    )
+
+
+def _head(report: LatencyReport) -> Iterator[Child]:
+    machine = report.environment
+    yield element("h1", "edgecsi latency report")
+    yield element(
+        "p", f"{machine.processor}, {len(machine.cpus_allowed)} CPUs, {report.created}", class_="soft"
+    )
+    if missing := dict.fromkeys(what for _, cell in _cells(report) for what in cell.rt_missing):
+        yield element("p", element("span", NOT_TUNED, class_="badge"), f" no {', no '.join(missing)}")
+    for line in _reasons(report):
+        yield element("p", line, class_="reason")
+
+
+def _section(title: str, *content: Element | None) -> list[Element]:
+    shown = [part for part in content if part is not None]
+    return [element("h2", title), element("section", *shown, class_="card")] if shown else []
+
+
+def _charts(title: str, charts: Sequence[Element]) -> list[Element]:
+    return [element("h2", title), element("div", *charts, class_="grid")] if charts else []
+
+
+def _verdicts(report: LatencyReport) -> Iterator[Element]:
+    """The headline budgets at one spacing in the open, everything else folded."""
+    if not any(subject.kind == "bundle" and subject.cells for subject in report.subjects):
+        return
+    others = [budget.name for budget in report.budgets if budget.name not in HEADLINE]
+    yield element("p", LEGEND, class_="soft")
+    yield element("h3", f"{DEFAULT_SCS} kHz")
+    yield _verdict_table(report, HEADLINE, DEFAULT_SCS)
+    spacings = sorted({scs for budget in report.budgets for scs in budget.limit_us})
+    for scs in spacings:
+        if scs != DEFAULT_SCS:
+            yield _folded(f"{scs} kHz", _verdict_table(report, HEADLINE, scs))
+    for scs in spacings:
+        parts = [others[i : i + 8] for i in range(0, len(others), 8)]
+        yield _folded(
+            f"All other budgets at {scs} kHz", *(_verdict_table(report, part, scs) for part in parts)
+        )
+
+
+def _folded(title: str, *content: Element) -> Element:
+    return element("details", element("summary", title), *content)
+
+
+def _verdict_table(report: LatencyReport, names: Sequence[str], scs: int) -> Element:
+    rows = []
+    for subject, cell in _cells(report):
+        if subject.kind == "bundle":
+            for run in cell.runs:
+                found = {verdict.budget: verdict for verdict in run.verdicts if verdict.scs_khz == scs}
+                rows.append([*_setting(subject, cell, run), *(_margin(found.get(name)) for name in names)])
+    return table(("subject", "users", "place", "mode", *names), rows, numbers=len(names))
+
+
+def _margin(verdict: Verdict | None) -> Element:
+    """Mark, margin, and where the judged percentile wasn't supported, the percentile of the margin."""
+    if verdict is None:
+        return element("td", "")
+    words = [MARKS[verdict.outcome]]
+    if verdict.margin_us is not None:
+        words.append(f"{verdict.margin_us / 1e3:+.2f}")
+        words += [] if verdict.margin_at == verdict.judged else [verdict.margin_at]
+    title = f"{verdict.outcome}: {verdict.judged} against {verdict.limit_us:g} us, {verdict.misses} late"
+    title += f"; {verdict.note}" if verdict.note else ""
+    return element("td", " ".join(words), class_=CLASSES[verdict.outcome], title=title)
+
+
+def _capacity(report: LatencyReport) -> list[Element]:
+    spacings = sorted({scs for budget in report.budgets for scs in budget.limit_us})
+    rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
+    for entry in report.capacities:
+        key = (entry.subject, entry.place, entry.mode)
+        rows.setdefault(key, {}).setdefault(entry.budget, []).append(users_that_fit(entry))
+    if not rows:
+        return []
+    at = f"at {' / '.join(map(str, spacings))} kHz"
+    legend = (
+        f"Users per call {at}. 8+: at least 8; 1-7: 1 does, 8 don't, between wasn't measured; ?: undecided."
+    )
+    filled = ([*key, *(" / ".join(fits.get(name, [])) for name in HEADLINE)] for key, fits in rows.items())
+    headers = ("subject", "place", "mode", *HEADLINE)
+    return [element("p", legend, class_="soft"), table(headers, filled, numbers=len(HEADLINE))]
+
+
+def _percentiles(report: LatencyReport) -> Element:
+    headers = ("subject", "users", "place", "mode", "calls", "mean", *PERCENTILES, "max")
+    rows = []
+    for subject, cell in _cells(report):
+        for run in cell.runs:
+            times = run.timing
+            bounds = [_ms(times.percentiles_us.get(name)) for name in PERCENTILES]
+            numbers = [str(times.calls), _ms(times.mean_us), *bounds, _ms(times.max_us)]
+            rows.append([*_setting(subject, cell, run), *numbers])
+    return table(headers, rows, numbers=len(PERCENTILES) + 3)
+
+
+def _ratios(report: LatencyReport) -> Element | None:
+    if not report.comparisons:
+        return None
+    headers = ("subject", "baseline", "setting", "percentile", "95 % interval", "from", "ratio")
+    rows = [
+        [
+            entry.subject,
+            entry.baseline,
+            entry.setting.words,
+            entry.percentile,
+            "-" if entry.low is None else f"{entry.low:.3f} .. {entry.high:.3f}",
+            f"{entry.samples} {entry.sampled}",
+            f"{entry.ratio:.3f}",
+        ]
+        for entry in report.comparisons
+    ]
+    return table(headers, rows, numbers=1)
+
+
+def _gpu(report: LatencyReport) -> Element | None:
+    rows = [
+        [subject.name, cell.setting.words, "on" if part.cuda_graph else "off", name, _p50(timing)]
+        for subject, cell in _cells(report)
+        for part in cell.gpu
+        for name, timing in part.stages.items()
+    ]
+    return table(("subject", "setting", "CUDA graph", "stage", "p50"), rows, numbers=1) if rows else None
+
+
+def _p50(timing: Timing) -> str:
+    return f"{timing.percentiles_us['p50']:.1f}"
+
+
+def _starts(report: LatencyReport) -> Element:
+    headers = ("subject", "setting", "outputs", "start", "load", "first call", "p50")
+    rows = []
+    for subject, cell in _cells(report):
+        for number, start in enumerate(cell.starts):
+            outputs = _outputs(cell) if number == 0 else ""
+            times = (f"{start.load_ms:.0f} ms", f"{start.first_call_ms:.1f} ms", f"{_ms(start.p50_us)} ms")
+            rows.append([subject.name, cell.setting.words, outputs, str(number + 1), *times])
+    return table(headers, rows, numbers=4)
+
+
+def _outputs(cell: Cell) -> str:
+    check = cell.outputs
+    if check is None:
+        return ""
+    same = f"{check.inputs} inputs, timed and untimed within {check.difference:.1e}"
+    if check.nmse_timed_db is None:
+        return same
+    return f"NMSE {check.nmse_timed_db:.3f} dB, untimed {check.nmse_untimed_db:.3f} dB; {same}"
+
+
+def _environment(report: LatencyReport) -> Element:
+    machine = report.environment.model_dump()
+    machine["libraries"] = [f"{name} {version}" for name, version in report.environment.libraries.items()]
+    machine["process"] = dict.fromkeys(
+        f"{cell.scheduler}, memory {'locked' if cell.memory_locked else 'not locked'}, real-time rights "
+        f"{cell.realtime}"
+        for _, cell in _cells(report)
+        if cell.scheduler
+    )
+    machine["stressed_neighbour"] = sorted(
+        {
+            f"on CPU {run.neighbour_cpu}"
+            for _, cell in _cells(report)
+            for run in cell.runs
+            if run.neighbour_cpu is not None
+        }
+    )
+    machine["plan"] = [
+        f"{name.replace('_', ' ')} {_words(value)}"
+        for name, value in report.plan.model_dump(exclude={"settings"}).items()
+    ]
+    rows = [
+        [name.replace("_", " "), element("td", _words(value), class_="wrap")]
+        for name, value in machine.items()
+    ]
+    return table(("", ""), rows)
+
+
+def _words(value: object) -> str:
+    if isinstance(value, list | tuple | dict):
+        return ", ".join(map(str, value)) or "none"
+    return "unknown" if value is None else str(value)
+
+
+def _floors(report: LatencyReport) -> Element:
+    headers = (
+        "floor at",
+        "empty call p50",
+        "empty call max",
+        "host's longest pause",
+        "time lost to the host",
+    )
+    rows = [
+        [
+            floor.setting.words,
+            f"{floor.timing.percentiles_us['p50']:.2f} us",
+            f"{floor.timing.max_us:.1f} us",
+            f"{_ms(floor.longest_gap_us)} ms",
+            f"{100 * floor.lost_share:.2f} %",
+        ]
+        for floor in report.floors
+    ]
+    return table(headers, rows, numbers=4)
+
+
+def _subjects(report: LatencyReport) -> Element:
+    rows = [
+        [
+            subject.name,
+            subject.kind,
+            f"{subject.engine} {subject.precision}",
+            "-" if subject.nmse_db is None else f"{subject.nmse_db:.3f}",
+            element("td", subject.digest or "-", class_="wrap"),
+            element("td", subject.reason or "yes", class_="wrap"),
+        ]
+        for subject in report.subjects
+    ]
+    return table(("subject", "kind", "engine", "test set NMSE dB", "digest", "ran"), rows)
+
+
+def _setting(subject: Subject, cell: Cell, run: Run) -> list[str]:
+    mode = run.mode if run.period_us is None else f"{run.mode} {run.period_us / 1e3:g} ms"
+    return [subject.name, str(cell.setting.users), cell.setting.label, mode]
+
+
+def _reasons(report: LatencyReport) -> Iterator[str]:
+    for subject in report.subjects:
+        if subject.reason:
+            yield f"{subject.name} did not run: {subject.reason}"
+        for reason in dict.fromkeys(cell.reason for cell in subject.cells if cell.reason):
+            settings = [cell.setting.words for cell in subject.cells if cell.reason == reason]
+            yield f"{subject.name}: {reason} ({'; '.join(settings)})"
+
+
+def _cells(report: LatencyReport) -> Iterator[tuple[Subject, Cell]]:
+    for subject in report.subjects:
+        for cell in subject.cells:
+            yield subject, cell
+
+
+def _ms(us: float | None) -> str:
+    return "-" if us is None else f"{us / 1e3:.2f}"
