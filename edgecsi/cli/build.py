@@ -24,9 +24,11 @@ def command(
     max_nmse_loss_db: float,
     max_worst_speed_loss_db: float,
     output: Path | None,
+    json_path: Path | None,
 ) -> None:
     """Build another engine from the ONNX graph in BUNDLE, on the machine that will run it, without torch."""
     from edgecsi.bundle import Goals
+    from edgecsi.cli.output import emit
     from edgecsi.errors import GoalMissed
     from edgecsi.pipeline.rebuild import rebuild
 
@@ -34,7 +36,8 @@ def command(
     goals = Goals(max_nmse_loss_db=max_nmse_loss_db, max_worst_speed_loss_db=max_worst_speed_loss_db)
     built = rebuild(bundle, target, path, goals, digest)
     proof = built.manifest.nmse
-    click.echo(f"{path}: loses {proof.nmse_loss_db:+.4f} dB on {proof.test_set.users} golden users")
+    line = f"{path}: loses {proof.nmse_loss_db:+.4f} dB on {proof.test_set.users} golden users"
+    emit(proof.model_dump(), json_path, lambda console: console.print(line, soft_wrap=True))
     if not proof.goals_met:
         raise GoalMissed(
             f"{path} misses its goal: {proof.nmse_loss_db:+.4f} dB overall, "
