@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from edgecsi.channel.checks import check_users
 from edgecsi.channel.digest import content_digest
-from edgecsi.channel.hdf5 import open_hdf5, stored_dataset
+from edgecsi.channel.hdf5 import damage_told, open_hdf5, stored_dataset
 from edgecsi.channel.info import ChannelInfo
 from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
@@ -41,16 +41,14 @@ class Dataset:
         self._file = open_hdf5(self.path)
         self._inode = _inode(self._file)
         try:
-            self.info = _read_info(self._file)
-            self.shape = _read_shape(self._file)
-            self.speed_kmh = _read_column(self._file, "speed_kmh", np.dtype(np.float32))
-            self.drop = _read_column(self._file, "drop", np.dtype(np.int64))
+            with damage_told(self.path):
+                self.info = _read_info(self._file)
+                self.shape = _read_shape(self._file)
+                self.speed_kmh = _read_column(self._file, "speed_kmh", np.dtype(np.float32))
+                self.drop = _read_column(self._file, "drop", np.dtype(np.int64))
             if not (np.isfinite(self.speed_kmh).all() and (self.speed_kmh >= 0).all()):
                 raise DataError(f"{self.path}: 'speed_kmh' holds NaN, Inf or a negative speed")
-        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:  # what h5py says of damage
-            self._file.close()
-            raise DataError(f"{self.path}: damaged ({error})") from error
-        except DataError:
+        except BaseException:
             self._file.close()
             raise
 
@@ -107,12 +105,11 @@ class Dataset:
         block = np.empty((len(wanted), *stored.shape[1:]), np.complex64)
         # One read per run of neighbours: HDF5 is slow at scattered selections, fast at ranges.
         starts = np.flatnonzero(np.diff(wanted, prepend=-2) != 1)
-        for start, stop in zip(starts, [*starts[1:], len(wanted)], strict=True):
+        stops = np.append(starts[1:], len(wanted))[: len(starts)]
+        for start, stop in zip(starts, stops, strict=True):
             first, last = int(wanted[start]), int(wanted[stop - 1])
-            try:
+            with damage_told(f"{where} of users {first} to {last}"):
                 stored.read_direct(block, np.s_[first : last + 1], np.s_[int(start) : int(stop)])
-            except (OSError, RuntimeError) as error:
-                raise DataError(f"{where} of users {first} to {last} is damaged ({error})") from error
         check_users(block, wanted, where)
         return block if np.array_equal(wanted, rows) else block[positions]
 

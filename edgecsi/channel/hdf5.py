@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
@@ -13,20 +15,30 @@ from edgecsi.errors import DataError
 _FILTERS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}
 
 
+@contextmanager
+def damage_told(path: str | Path) -> Iterator[None]:
+    """Turn what h5py raises on a damaged file into :class:`DataError`."""
+    try:
+        yield
+    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: damaged, copy or write it again ({error})") from error
+
+
 def open_hdf5(path: Path) -> h5py.File:
-    """Open for reading, unlocked (our files never change); :class:`DataError` if it is no whole HDF5 file."""
+    """Open for reading; :class:`DataError` if it is no whole HDF5 file."""
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
-        file = h5py.File(path, "r", locking=False)
+        file = h5py.File(path, "r")
     except OSError as error:
         if "truncated" in str(error):
             raise DataError(f"{path}: truncated, its end is missing; copy or write it again") from error
         raise DataError(f"{path}: not an HDF5 file that can be read ({error})") from error
     try:
-        for name in file:
-            if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-                raise DataError(f"{path}: '{name}' is a link; only data in the file itself is read")
+        with damage_told(path):
+            links = [name for name in file if not isinstance(file.get(name, getlink=True), h5py.HardLink)]
+        if links:
+            raise DataError(f"{path}: '{links[0]}' is a link; only data in the file itself is read")
     except BaseException:
         file.close()
         raise

@@ -3,7 +3,8 @@
 The files (Liu et al., LLM4CP, JCIN 2024) hold one complex array each, in MATLAB [speed, user, time,
 subcarrier, column, row, polarisation]; HDF5 shows the axes reversed. `H_U_his*` is the uplink history,
 `H_U_pre*` the uplink future (TDD), `H_D_pre*` the future on the adjacent downlink band (FDD). Coefficients
-are kept as they are (about 5e-6). Users are numbered speed by speed: speed_index * users_per_speed + user_index.
+are kept as they are (about 5e-6). Users are numbered speed by speed: the users of the first speed, then those
+of the second.
 
 Drops: the files don't say which users share large-scale parameters. LLM4CP's generator draws one layout of
 users per speed, all near one place, each with clusters of its own: over 90 such layouts of 10 users the
@@ -23,7 +24,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecsi.channel.hdf5 import open_hdf5, stored_dataset
+from edgecsi.channel.hdf5 import damage_told, open_hdf5, stored_dataset
 from edgecsi.channel.info import ChannelInfo
 from edgecsi.channel.speeds import spread_speeds
 from edgecsi.channel.writer import write_dataset
@@ -98,7 +99,8 @@ def _variable(file: h5py.File, *prefixes: str) -> h5py.Dataset:
     if len(names) != 1:
         wanted = " or ".join(f"{prefix}*" for prefix in prefixes)
         raise DataError(f"{file.filename}: needs one variable {wanted}, holds {', '.join(file) or 'nothing'}")
-    data = stored_dataset(file, names[0])
+    with damage_told(file.filename):
+        data = stored_dataset(file, names[0])
     if data.dtype.names != ("real", "imag") or data.dtype["real"].kind != "f":
         raise DataError(
             f"{file.filename}: '{names[0]}' must be a complex single or double array, is {data.dtype}"
@@ -129,10 +131,8 @@ def _whole_chunks(size: int, chunk: int) -> int:
 
 def _read(data: h5py.Dataset, users: slice, speeds: slice) -> NDArray[np.complex64]:
     """One tile as complex64 [speed, user, antenna, time, subcarrier]."""
-    try:
+    with damage_told(data.file.filename):
         stored = data[..., users, speeds]
-    except OSError as error:
-        raise DataError(f"{data.file.filename}: '{data.name[1:]}' is damaged ({error})") from error
     csi = np.empty(stored.shape, np.complex64)
     csi.real, csi.imag = stored["real"], stored["imag"]
     csi = csi.transpose(6, 5, 2, 1, 0, 4, 3)  # speed, user, column, row, polarisation, time, subcarrier

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from edgecsi.channel.checks import check_users
 from edgecsi.channel.dataset import FORMAT, FORMAT_VERSION
 from edgecsi.channel.info import ChannelInfo
+from edgecsi.channel.patient_file import PatientFile
 from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
 from edgecsi.files import atomic_file
@@ -21,7 +22,9 @@ from edgecsi.files import atomic_file
 class DatasetWriter:
     """Takes blocks of users in any order; made by :func:`write_dataset`."""
 
-    def __init__(self, file: h5py.File, info: ChannelInfo, shape: CsiShape, users: int, name: str) -> None:
+    def __init__(
+        self, file: h5py.File, disk: PatientFile, info: ChannelInfo, shape: CsiShape, users: int
+    ) -> None:
         file.attrs.update(
             {"format": FORMAT, "format_version": FORMAT_VERSION, **info.model_dump(exclude_none=True)}
         )
@@ -32,7 +35,7 @@ class DatasetWriter:
             )
         file.create_dataset("speed_kmh", (users,), np.float32)
         file.create_dataset("drop", (users,), np.int64)
-        self._file, self._name = file, name
+        self._file, self._disk = file, disk
         self._missing = np.ones(users, bool)
 
     def write(
@@ -55,15 +58,16 @@ class DatasetWriter:
         rows = slice(first, first + len(history))
         blocks = {"history": history, "future": future, "speed_kmh": speed_kmh, "drop": drop}
         for name in ("history", "future"):
-            check_users(blocks[name], np.arange(rows.start, rows.stop), f"{self._name}: {name}")
+            check_users(blocks[name], np.arange(rows.start, rows.stop), f"{self._disk.known_as}: {name}")
         for name, block in blocks.items():
             self._file[name][rows] = block
+        self._disk.raise_error()
         self._missing[rows] = False
 
     def finish(self) -> None:
         """Refuse to end with users that were never written."""
         if self._missing.any():
-            raise DataError(f"{self._name}: {self._missing.sum()} users were never written")
+            raise DataError(f"{self._disk.known_as}: {self._missing.sum()} users were never written")
 
 
 @contextmanager
@@ -71,7 +75,10 @@ def write_dataset(path: Path, info: ChannelInfo, shape: CsiShape, users: int) ->
     """Write a dataset of `users` users to `path`, which appears complete or not at all."""
     if users < 1:
         raise DataError(f"{path}: a dataset needs at least one user, not {users}")
-    with atomic_file(path) as temporary, h5py.File(temporary, "w") as file:
-        writer = DatasetWriter(file, info, shape, users, str(path))
-        yield writer
-        writer.finish()
+    with atomic_file(path) as temporary, PatientFile(temporary, path) as disk:
+        # Since version 1.10 HDF5 keeps checksums of its own tables too: damage anywhere is found.
+        with h5py.File(disk, "w", libver=("v110", "v110")) as file:
+            writer = DatasetWriter(file, disk, info, shape, users)
+            yield writer
+            writer.finish()
+        disk.raise_error()

@@ -1,0 +1,137 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from edgecsi.channel import ChannelInfo, Dataset, write_dataset
+from edgecsi.csi import CsiShape
+from edgecsi.errors import DataError
+
+INFO = ChannelInfo(scenario="test", duplex="tdd", generator="tests", generator_version="1", seed=3)
+SHAPE = CsiShape(antennas=2, history=3, future=2, subcarriers=4)
+HERE = {**os.environ, "PYTHONPATH": os.path.dirname(__file__)}
+
+
+def block(users, value=1 + 1j):
+    return (
+        np.full((users, *SHAPE.history_shape), value, np.complex64),
+        np.full((users, *SHAPE.future_shape), value, np.complex64),
+        np.full(users, 30.0),
+        np.arange(users),
+    )
+
+
+def test_blocks_in_any_order_come_back_as_written(tmp_path):
+    with write_dataset(tmp_path / "a.h5", INFO, SHAPE, 5) as writer:
+        writer.write(3, *block(2, 3j))
+        writer.write(0, *block(3, 2j))
+    with Dataset.open(tmp_path / "a.h5") as ds:
+        assert ds.info == INFO
+        assert ds.shape == SHAPE
+        np.testing.assert_array_equal(ds.history(slice(None))[:, 0, 0, 0], [2j, 2j, 2j, 3j, 3j])
+        np.testing.assert_array_equal(ds.drop, [0, 1, 2, 0, 1])
+
+
+@pytest.mark.parametrize(("value", "words"), [(np.nan, "NaN or Inf"), (0, "zero power")])
+def test_a_bad_user_stops_the_writing_and_leaves_the_old_file(tmp_path, value, words):
+    path = tmp_path / "a.h5"
+    path.write_text("old")
+    history, *rest = block(4)
+    history[2] = value
+    with (
+        pytest.raises(DataError, match=f"user 12 has {words}"),
+        write_dataset(path, INFO, SHAPE, 20) as writer,
+    ):
+        writer.write(10, history, *rest)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+def test_users_that_were_never_written_are_refused(tmp_path):
+    with (
+        pytest.raises(DataError, match="2 users were never written"),
+        write_dataset(tmp_path / "a.h5", INFO, SHAPE, 5) as writer,
+    ):
+        writer.write(0, *block(3))
+    assert os.listdir(tmp_path) == []
+
+
+def test_no_users_are_refused(tmp_path):
+    with (
+        pytest.raises(DataError, match="at least one user"),
+        write_dataset(tmp_path / "a.h5", INFO, SHAPE, 0),
+    ):
+        pass
+
+
+def interrupted_write(path):
+    with write_dataset(path, INFO, SHAPE, 5) as writer:
+        writer.write(0, *block(3))
+        raise KeyboardInterrupt
+
+
+def test_interrupt_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_text("old")
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_write(path)
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.h5"]
+
+
+ENDLESS_WRITER = """
+import sys
+from pathlib import Path
+from test_writer import INFO, SHAPE, block, write_dataset
+with write_dataset(Path(sys.argv[1]), INFO, SHAPE, 10_000_000) as writer:
+    for first in range(0, 10_000_000, 1000):
+        writer.write(first, *block(1000))
+"""
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from edgecsi.errors import EdgeCsiError
+from test_writer import INFO, SHAPE, block, write_dataset
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+try:
+    with write_dataset(Path(sys.argv[1]), INFO, SHAPE, 10_000) as writer:
+        for first in range(0, 10_000, 100):
+            writer.write(first, *block(100))
+except (OSError, EdgeCsiError) as error:
+    print(error)
+    sys.exit(7)
+"""
+
+
+def test_kill_9_while_writing_leaves_the_old_file(tmp_path):
+    path = tmp_path / "a.h5"
+    path.write_text("old")
+    process = subprocess.Popen([sys.executable, "-c", ENDLESS_WRITER, path], env=HERE)
+    try:
+        while not any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.02)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert path.read_text() == "old"
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_full_disk_leaves_the_old_file_or_none(tmp_path, old):
+    path = tmp_path / "a.h5"
+    if old:
+        path.write_text("old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, path], env=HERE, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 7, done.stderr
+    assert "a.h5" in done.stdout
+    assert len(done.stdout.splitlines()) == 1
+    assert os.listdir(tmp_path) == (["a.h5"] if old else [])
