@@ -40,7 +40,7 @@ def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str)
         units = itertools.product(range(users), range(draws))
         for position, draw in track(units, "teacher targets", users * draws):
             batch = source.batch(source.train[[position] * groups], np.arange(groups), draw).to(device)
-            with autocast(device, "auto"):
+            with autocast(teacher, "auto"):
                 relations = teacher.predict(batch.history, relations=True).relations
             file.attrs["prompts"] = relations.prompts
             for part in PARTS:
