@@ -5,6 +5,8 @@ add the workstation (train) and the engine libraries. `export/` and `calib/` liv
 repository but are imported as `edgecsi.export` and `edgecsi.calib`.
 """
 
+from pathlib import Path
+
 from setuptools import find_packages, setup
 
 EXTRAS = {
@@ -19,7 +21,6 @@ EXTRAS = {
         "onnx>=1.19",
         "onnxscript>=0.5",
         "sionna-no-rt>=2.2,<3",
-        "filelock>=3.13",
     ],
     "openvino": ["openvino>=2025.4", "onnx>=1.19"],
     # Full TensorRT: its wheels come from NVIDIA's index, and it builds only where there is a GPU.
@@ -44,7 +45,7 @@ setup(
     name="edgecsi",
     version="0.1.0",
     description="Edge-deployment compression of LLM-backed channel predictors",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
@@ -56,6 +57,7 @@ setup(
         "rich>=13",
         "pydantic>=2.6",
         "pyyaml>=6",
+        "filelock>=3.13",
         "onnxruntime>=1.22",
     ],
     extras_require=EXTRAS,

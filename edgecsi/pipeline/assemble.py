@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+
+from filelock import FileLock
 
 from edgecsi.bundle import (
     GOLDEN_FILE,
@@ -15,13 +19,14 @@ from edgecsi.bundle import (
     Proof,
     Student,
     TensorSpec,
+    open_bundle,
     write_bundle,
 )
 from edgecsi.csi import CsiShape
 from edgecsi.errors import BundleError
 from edgecsi.export.builders import BuiltEngine
 from edgecsi.export.targets import get_target
-from edgecsi.files import sweep
+from edgecsi.files import recover_folder, sweep
 
 
 def manifest_for(
@@ -54,21 +59,24 @@ def place_bundle(
 ) -> tuple[Bundle, bool]:
     """Write the bundle unless the very same one is there; returns it and whether it was written.
 
-    The caller holds the lock of the output folder, so leftovers of a killed writer can be swept away.
+    The caller holds the lock of the output folder, so what a killed writer left can be cleared away.
     """
+    recover_folder(path)
     sweep(path)
-    if old := _existing(path, manifest):
-        return old, False
     files = {**built.files, STUDENT_FILE: graph, GOLDEN_FILE: golden.to_bytes()}
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    try:
+        old = open_bundle(path)
+        if old.manifest == manifest.model_copy(update={"files": hashes}):
+            return old, False
+    except BundleError:
+        pass  # none there, or a damaged one
     return write_bundle(path, manifest, files), True
 
 
-def _existing(path: Path, manifest: Manifest) -> Bundle | None:
-    from edgecsi.bundle import open_bundle
-
-    try:
-        bundle = open_bundle(path)
-    except BundleError:
-        return None
-    same = bundle.manifest.model_copy(update={"files": {}}) == manifest
-    return bundle if same else None
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """One writer of bundles in a folder at a time."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".edgecsi.lock"):
+        yield

