@@ -9,15 +9,16 @@ from typing import Any
 
 import click
 
-FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+from edgecsi.cli import options
+
 FILE = click.Path(dir_okay=False, path_type=Path)
 MODES = click.Choice(("back-to-back", "paced", "paced-stressed"))
 
 
 @click.command("latency-report")
-@click.argument("bundles", type=FOLDER, nargs=-1, metavar="[BUNDLE]...")
+@click.argument("bundles", type=options.PATH, nargs=-1, metavar="[BUNDLE]...")
 @click.option(
-    "--network", "networks", type=FOLDER, multiple=True, help="Also time this PyTorch model folder."
+    "--network", "networks", type=options.PATH, multiple=True, help="Also time this PyTorch model folder."
 )
 @click.option("--quick", "extent", flag_value="quick", help="All CPUs, back-to-back, at most 20 s a run.")
 @click.option("--full", "extent", flag_value="full", help="The whole grid, up to 32 users: hours.")
@@ -30,14 +31,14 @@ MODES = click.Choice(("back-to-back", "paced", "paced-stressed"))
     "--period", metavar="BUDGET[@KHZ]", help="Paced arrivals  [default: shortest CQI period with room]"
 )
 @click.option("--realtime", is_flag=True, help="Ask for SCHED_FIFO and locked memory.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the test inputs.")
+@options.seed
 @click.option("--budgets", "budget_file", type=FILE, help="YAML file with budgets of your own.")
 @click.option(
     "--require", multiple=True, metavar="BUDGET[@KHZ]", help="Exit 3 unless every bundle keeps it everywhere."
 )
 @click.option("--baseline", metavar="NAME", help="Subject to compare with  [default: the first that runs]")
 @click.option("--from", "from_json", type=FILE, help="Measure nothing: show this report's JSON.")
-@click.option("--json", "json_path", type=FILE, help="Write the report as JSON; - for stdout.")
+@options.json_file
 @click.option("--html", "html_path", type=FILE, help="Write the report as one HTML page.")
 def command(
     bundles: tuple[Path, ...],
@@ -56,10 +57,9 @@ def command(
     By default 1 and 8 users, with one thread, one pinned thread and all CPUs, back-to-back, paced, and paced
     beside a stressed neighbour.
     """
-    from rich.console import Console
-
+    from edgecsi.cli.output import emit
     from edgecsi.errors import GoalMissed
-    from edgecsi.files import atomic_file, write_json
+    from edgecsi.files import atomic_file
     from edgecsi.latency import requirements
     from edgecsi.latency.budget_file import load_budgets
     from edgecsi.latency.plan import make_plan
@@ -84,12 +84,7 @@ def command(
         plan = make_plan(extent or "default", **plan_options)
         with _progress() as progress:
             report = run_session(subjects, plan, budgets=budgets, baseline=baseline, progress=progress)
-    if str(json_path) == "-":
-        click.echo(report.model_dump_json(indent=2))
-    else:
-        print_latency(report, Console())
-        if json_path:
-            write_json(json_path, report.model_dump(mode="json"))
+    emit(report.model_dump(mode="json"), json_path, lambda console: print_latency(report, console))
     if html_path:
         with atomic_file(html_path) as temporary:
             temporary.write_text(latency_page(report), encoding="utf-8")

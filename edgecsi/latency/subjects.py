@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgecsi.bundle import GOLDEN_FILE, GoldenSet, open_bundle
 from edgecsi.csi import CsiShape, to_complex, to_interleaved
+from edgecsi.errors import ModelError
 from edgecsi.latency.measure import Call
 from edgecsi.latency.results import GpuStages, Subject
 from edgecsi.runtime import load, why_not_run
@@ -94,7 +95,9 @@ class NetworkSubject:
     mode: Literal["eager", "compiled"] = "eager"
 
     def describe(self) -> Subject:
-        """The reason is set when torch isn't installed."""
+        """The reason is set when torch isn't installed. Raises ModelError for a folder without a model."""
+        if not (self.folder / "config.json").is_file():
+            raise ModelError(f"{self.folder} is no model folder: it has no config.json")
         missing = None if find_spec("torch") else "PyTorch is not installed: pip install 'edgecsi[train]'"
         return Subject(
             name=self.folder.name if self.mode == "eager" else f"{self.folder.name}-compiled",

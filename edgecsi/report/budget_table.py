@@ -10,9 +10,13 @@ from rich.table import Table
 
 from edgecsi.latency.budgets import SLOT_US, Budget
 
+LOG_WIDTH = 120  # of a file or a pipe, which has no width of its own
+
 
 def print_budgets(budgets: Sequence[Budget], console: Console) -> None:
     """One row per budget, microseconds per subcarrier spacing."""
+    if not console.is_terminal:
+        console.width = max(console.width, LOG_WIDTH)
     table = Table("name", "path", title="Timing budgets in microseconds")
     for scs in SLOT_US:
         table.add_column(f"{scs} kHz", justify="right")

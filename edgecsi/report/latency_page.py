@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from edgecsi.latency.budgets import DEFAULT_SCS
-from edgecsi.latency.capacity import users_that_fit
 from edgecsi.latency.environment import NOT_TUNED
-from edgecsi.latency.results import Cell, LatencyReport, Run, Subject, Timing, Verdict
+from edgecsi.latency.results import Cell, LatencyReport, Timing
 from edgecsi.report.html import Child, Element, element, page, table
 from edgecsi.report.latency_charts import cdf_charts, histogram_charts, pareto_chart, users_charts
+from edgecsi.report.latency_facts import (
+    cells,
+    ms,
+    reasons,
+    rt_missing,
+)
+from edgecsi.report.latency_verdicts import capacity, setting, verdicts
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "p99.999")
-HEADLINE = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", "prediction-horizon")
-MARKS = {"pass": "\u2713", "fail": "\u2717", "cannot sustain": "\u2717\u2717", "undecided": "?"}
-CLASSES = {"pass": "pass", "fail": "fail", "cannot sustain": "fail", "undecided": "undecided"}
-
-LEGEND = (
-    "\u2713 pass, \u2717 fail, \u2717\u2717 cannot sustain the period, ? undecided: more calls are needed. "
-    "The margin is the limit (slot: a quarter of it) minus p99.9, or minus the percentile named, the highest "
-    "that the calls support."
-)
 METHOD = (
     "Back-to-back: the next call begins when the last has returned. Paced: calls are due at absolute "
     "moments, one period apart, and their latency counts from the moment when they were due, wake-up "
@@ -36,8 +32,8 @@ def latency_page(report: LatencyReport) -> str:
     return page(
         "edgecsi latency report",
         *_head(report),
-        *_section("Verdicts: margin in ms", *_verdicts(report)),
-        *_section("Users that fit", *_capacity(report)),
+        *_section("Verdicts: margin in ms", *verdicts(report)),
+        *_section("Users that fit", *capacity(report)),
         *_section("Latency in ms", _percentiles(report)),
         *_charts("Share of calls in time", cdf_charts(report)),
         *_charts("Histograms", histogram_charts(report)),
@@ -57,9 +53,9 @@ def _head(report: LatencyReport) -> Iterator[Child]:
     yield element(
         "p", f"{machine.processor}, {len(machine.cpus_allowed)} CPUs, {report.created}", class_="soft"
     )
-    if missing := dict.fromkeys(what for _, cell in _cells(report) for what in cell.rt_missing):
+    if missing := rt_missing(report):
         yield element("p", element("span", NOT_TUNED, class_="badge"), f" no {', no '.join(missing)}")
-    for line in _reasons(report):
+    for line in reasons(report):
         yield element("p", line, class_="reason")
 
 
@@ -72,78 +68,15 @@ def _charts(title: str, charts: Sequence[Element]) -> list[Element]:
     return [element("h2", title), element("div", *charts, class_="grid")] if charts else []
 
 
-def _verdicts(report: LatencyReport) -> Iterator[Element]:
-    """The headline budgets at one spacing in the open, everything else folded."""
-    if not any(subject.kind == "bundle" and subject.cells for subject in report.subjects):
-        return
-    others = [budget.name for budget in report.budgets if budget.name not in HEADLINE]
-    yield element("p", LEGEND, class_="soft")
-    yield element("h3", f"{DEFAULT_SCS} kHz")
-    yield _verdict_table(report, HEADLINE, DEFAULT_SCS)
-    spacings = sorted({scs for budget in report.budgets for scs in budget.limit_us})
-    for scs in spacings:
-        if scs != DEFAULT_SCS:
-            yield _folded(f"{scs} kHz", _verdict_table(report, HEADLINE, scs))
-    for scs in spacings:
-        parts = [others[i : i + 8] for i in range(0, len(others), 8)]
-        yield _folded(
-            f"All other budgets at {scs} kHz", *(_verdict_table(report, part, scs) for part in parts)
-        )
-
-
-def _folded(title: str, *content: Element) -> Element:
-    return element("details", element("summary", title), *content)
-
-
-def _verdict_table(report: LatencyReport, names: Sequence[str], scs: int) -> Element:
-    rows = []
-    for subject, cell in _cells(report):
-        if subject.kind == "bundle":
-            for run in cell.runs:
-                found = {verdict.budget: verdict for verdict in run.verdicts if verdict.scs_khz == scs}
-                rows.append([*_setting(subject, cell, run), *(_margin(found.get(name)) for name in names)])
-    return table(("subject", "users", "place", "mode", *names), rows, numbers=len(names))
-
-
-def _margin(verdict: Verdict | None) -> Element:
-    """Mark, margin, and where the judged percentile wasn't supported, the percentile of the margin."""
-    if verdict is None:
-        return element("td", "")
-    words = [MARKS[verdict.outcome]]
-    if verdict.margin_us is not None:
-        words.append(f"{verdict.margin_us / 1e3:+.2f}")
-        words += [] if verdict.margin_at == verdict.judged else [verdict.margin_at]
-    title = f"{verdict.outcome}: {verdict.judged} against {verdict.limit_us:g} us, {verdict.misses} late"
-    title += f"; {verdict.note}" if verdict.note else ""
-    return element("td", " ".join(words), class_=CLASSES[verdict.outcome], title=title)
-
-
-def _capacity(report: LatencyReport) -> list[Element]:
-    spacings = sorted({scs for budget in report.budgets for scs in budget.limit_us})
-    rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
-    for entry in report.capacities:
-        key = (entry.subject, entry.place, entry.mode)
-        rows.setdefault(key, {}).setdefault(entry.budget, []).append(users_that_fit(entry))
-    if not rows:
-        return []
-    at = f"at {' / '.join(map(str, spacings))} kHz"
-    legend = (
-        f"Users per call {at}. 8+: at least 8; 1-7: 1 does, 8 don't, between wasn't measured; ?: undecided."
-    )
-    filled = ([*key, *(" / ".join(fits.get(name, [])) for name in HEADLINE)] for key, fits in rows.items())
-    headers = ("subject", "place", "mode", *HEADLINE)
-    return [element("p", legend, class_="soft"), table(headers, filled, numbers=len(HEADLINE))]
-
-
 def _percentiles(report: LatencyReport) -> Element:
     headers = ("subject", "users", "place", "mode", "calls", "mean", *PERCENTILES, "max")
     rows = []
-    for subject, cell in _cells(report):
+    for subject, cell in cells(report):
         for run in cell.runs:
             times = run.timing
-            bounds = [_ms(times.percentiles_us.get(name)) for name in PERCENTILES]
-            numbers = [str(times.calls), _ms(times.mean_us), *bounds, _ms(times.max_us)]
-            rows.append([*_setting(subject, cell, run), *numbers])
+            bounds = [ms(times.percentiles_us.get(name)) for name in PERCENTILES]
+            numbers = [str(times.calls), ms(times.mean_us), *bounds, ms(times.max_us)]
+            rows.append([*setting(subject, cell, run), *numbers])
     return table(headers, rows, numbers=len(PERCENTILES) + 3)
 
 
@@ -169,7 +102,7 @@ def _ratios(report: LatencyReport) -> Element | None:
 def _gpu(report: LatencyReport) -> Element | None:
     rows = [
         [subject.name, cell.setting.words, "on" if part.cuda_graph else "off", name, _p50(timing)]
-        for subject, cell in _cells(report)
+        for subject, cell in cells(report)
         for part in cell.gpu
         for name, timing in part.stages.items()
     ]
@@ -183,10 +116,10 @@ def _p50(timing: Timing) -> str:
 def _starts(report: LatencyReport) -> Element:
     headers = ("subject", "setting", "outputs", "start", "load", "first call", "p50")
     rows = []
-    for subject, cell in _cells(report):
+    for subject, cell in cells(report):
         for number, start in enumerate(cell.starts):
             outputs = _outputs(cell) if number == 0 else ""
-            times = (f"{start.load_ms:.0f} ms", f"{start.first_call_ms:.1f} ms", f"{_ms(start.p50_us)} ms")
+            times = (f"{start.load_ms:.0f} ms", f"{start.first_call_ms:.1f} ms", f"{ms(start.p50_us)} ms")
             rows.append([subject.name, cell.setting.words, outputs, str(number + 1), *times])
     return table(headers, rows, numbers=4)
 
@@ -207,13 +140,13 @@ def _environment(report: LatencyReport) -> Element:
     machine["process"] = dict.fromkeys(
         f"{cell.scheduler}, memory {'locked' if cell.memory_locked else 'not locked'}, real-time rights "
         f"{cell.realtime}"
-        for _, cell in _cells(report)
+        for _, cell in cells(report)
         if cell.scheduler
     )
     machine["stressed_neighbour"] = sorted(
         {
             f"on CPU {run.neighbour_cpu}"
-            for _, cell in _cells(report)
+            for _, cell in cells(report)
             for run in cell.runs
             if run.neighbour_cpu is not None
         }
@@ -248,7 +181,7 @@ def _floors(report: LatencyReport) -> Element:
             floor.setting.words,
             f"{floor.timing.percentiles_us['p50']:.2f} us",
             f"{floor.timing.max_us:.1f} us",
-            f"{_ms(floor.longest_gap_us)} ms",
+            f"{ms(floor.longest_gap_us)} ms",
             f"{100 * floor.lost_share:.2f} %",
         ]
         for floor in report.floors
@@ -269,27 +202,3 @@ def _subjects(report: LatencyReport) -> Element:
         for subject in report.subjects
     ]
     return table(("subject", "kind", "engine", "test set NMSE dB", "digest", "ran"), rows)
-
-
-def _setting(subject: Subject, cell: Cell, run: Run) -> list[str]:
-    mode = run.mode if run.period_us is None else f"{run.mode} {run.period_us / 1e3:g} ms"
-    return [subject.name, str(cell.setting.users), cell.setting.label, mode]
-
-
-def _reasons(report: LatencyReport) -> Iterator[str]:
-    for subject in report.subjects:
-        if subject.reason:
-            yield f"{subject.name} did not run: {subject.reason}"
-        for reason in dict.fromkeys(cell.reason for cell in subject.cells if cell.reason):
-            settings = [cell.setting.words for cell in subject.cells if cell.reason == reason]
-            yield f"{subject.name}: {reason} ({'; '.join(settings)})"
-
-
-def _cells(report: LatencyReport) -> Iterator[tuple[Subject, Cell]]:
-    for subject in report.subjects:
-        for cell in subject.cells:
-            yield subject, cell
-
-
-def _ms(us: float | None) -> str:
-    return "-" if us is None else f"{us / 1e3:.2f}"

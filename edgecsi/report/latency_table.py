@@ -11,17 +11,29 @@ from rich.table import Table
 from edgecsi.latency.capacity import users_that_fit
 from edgecsi.latency.environment import NOT_TUNED
 from edgecsi.latency.results import Capacity, Cell, LatencyReport, Run, Subject, Verdict
+from edgecsi.report.latency_facts import (
+    HEADLINE,
+    LEGEND,
+    MARKS,
+    cells,
+    ms,
+    reasons,
+    rt_missing,
+    spacings,
+)
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9")
-JUDGED = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", "prediction-horizon")
 COLOURS = {"pass": "green", "fail": "red", "cannot sustain": "red", "undecided": "yellow"}
+LOG_WIDTH = 170  # of a file or a pipe, which has no width of its own
 SHORT_MODES = {"back-to-back": "b2b", "paced": "paced", "paced-stressed": "stressed"}
 
 
 def print_latency(report: LatencyReport, console: Console) -> None:
     """Latencies, margins to budgets, users that fit, ratios between subjects, and the machine."""
+    if not console.is_terminal:
+        console.width = max(console.width, LOG_WIDTH)
     console.print(_latencies(report))
-    for line in _reasons(report):
+    for line in reasons(report):
         console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True, highlight=False)
     if any(True for _ in _candidates(report)):
         console.print(_margins(report))
@@ -30,7 +42,7 @@ def print_latency(report: LatencyReport, console: Console) -> None:
         console.print(_ratios(report))
     for line in (*_floors(report), *_machine(report)):
         console.print(escape(line), soft_wrap=True, highlight=False)
-    if missing := dict.fromkeys(what for _, cell in _cells(report) for what in cell.rt_missing):
+    if missing := rt_missing(report):
         console.print(f"[yellow]{NOT_TUNED}[/] (no {', no '.join(missing)})", soft_wrap=True)
 
 
@@ -41,7 +53,7 @@ def _latencies(report: LatencyReport) -> Table:
     columns = ("calls", *PERCENTILES, "max", "starts' p50", "load", "first call", "NMSE dB")
     for name in columns:
         table.add_column(name, justify="right")
-    for subject, cell in _cells(report):
+    for subject, cell in cells(report):
         for run in cell.runs:
             table.add_row(*_setting(subject, cell, run), *_times(cell, run))
     return table
@@ -58,8 +70,8 @@ def _times(cell: Cell, run: Run) -> list[str]:
     times = run.timing
     row = [
         str(times.calls),
-        *(_ms(times.percentiles_us.get(name)) for name in PERCENTILES),
-        _ms(times.max_us),
+        *(ms(times.percentiles_us.get(name)) for name in PERCENTILES),
+        ms(times.max_us),
     ]
     if run.mode != "back-to-back":
         return [*row, *[""] * 4]
@@ -67,50 +79,44 @@ def _times(cell: Cell, run: Run) -> list[str]:
     nmse = cell.outputs and cell.outputs.nmse_timed_db
     return [
         *row,
-        f"{_ms(min(medians))}..{_ms(max(medians))}" if len(medians) > 1 else "",
+        f"{ms(min(medians))}..{ms(max(medians))}" if len(medians) > 1 else "",
         f"{cell.starts[0].load_ms:.0f}",
         f"{cell.starts[0].first_call_ms:.1f}",
         "-" if nmse is None else f"{nmse:.2f}",
     ]
 
 
-def _reasons(report: LatencyReport) -> Iterator[str]:
-    for subject in report.subjects:
-        if subject.reason:
-            yield f"{subject.name} did not run: {subject.reason}"
-        for cell in subject.cells:
-            if cell.reason:
-                yield f"{subject.name}, {cell.setting.words}: {cell.reason}"
-
-
 def _margins(report: LatencyReport) -> Table:
-    spacings = " / ".join(str(scs) for scs in _spacings(report))
-    table = Table(title=f"Margin in ms at {spacings} kHz (slot: to a quarter of it)")
-    for name in ("subject", "users", "place", "mode", *JUDGED):
-        table.add_column(name, justify="right" if name == "users" else "left")
+    table = Table(title="Margin to budgets in ms (slot: to a quarter of it)", show_lines=True)
+    for name in ("subject", "users", "place", "mode", "kHz", *HEADLINE):
+        table.add_column(name, justify="left" if name in ("subject", "place", "mode") else "right")
+    khz = spacings(report)
     for subject, cell, run in _candidates(report):
-        by_budget = [" ".join(_margin(v) for v in run.verdicts if v.budget == name) for name in JUDGED]
-        table.add_row(*_setting(subject, cell, run), *by_budget)
-    table.caption = "[green]pass[/], [red]fail or cannot sustain[/], [yellow]undecided: more calls needed[/]"
+        found = {(verdict.budget, verdict.scs_khz): verdict for verdict in run.verdicts}
+        columns = ([_margin(found.get((name, scs))) for scs in khz] for name in HEADLINE)
+        table.add_row(*_setting(subject, cell, run), *map("\n".join, [map(str, khz), *columns]))
+    table.caption = LEGEND
     return table
 
 
-def _margin(verdict: Verdict) -> str:
-    value = "?" if verdict.margin_us is None else f"{verdict.margin_us / 1e3:+.2f}"
-    return f"[{COLOURS[verdict.outcome]}]{value}[/]"
+def _margin(verdict: Verdict | None) -> str:
+    if verdict is None:
+        return ""
+    value = "" if verdict.margin_us is None else f"{verdict.margin_us / 1e3:+.2f}"
+    return f"[{COLOURS[verdict.outcome]}]{MARKS[verdict.outcome]} {value}[/]"
 
 
 def _capacity(report: LatencyReport) -> Table:
-    spacings = " / ".join(str(scs) for scs in _spacings(report))
-    table = Table(title=f"Users that fit at {spacings} kHz, as far as measured")
-    for name in ("subject", "place", "mode", *JUDGED):
+    khz = " / ".join(map(str, spacings(report)))
+    table = Table(title=f"Users that fit at {khz} kHz, as far as measured")
+    for name in ("subject", "place", "mode", *HEADLINE):
         table.add_column(name)
     rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for entry in report.capacities:
         key = (entry.subject, entry.place, SHORT_MODES[entry.mode])
         rows.setdefault(key, {}).setdefault(entry.budget, []).append(_users(entry))
     for (subject, place, mode), fits in rows.items():
-        table.add_row(escape(subject), place, mode, *(" ".join(fits.get(name, [])) for name in JUDGED))
+        table.add_row(escape(subject), place, mode, *(" ".join(fits.get(name, [])) for name in HEADLINE))
     table.caption = "8+: at least 8; 1-7: 1 does, 8 don't, between wasn't measured; ?: undecided"
     return table
 
@@ -159,27 +165,13 @@ def _machine(report: LatencyReport) -> Iterator[str]:
     )
     yield ", ".join(f"{name} {version}" for name, version in machine.libraries.items())
     yield from machine.gpus
-    for words in dict.fromkeys(cell.realtime for _, cell in _cells(report) if cell.realtime):
+    for words in dict.fromkeys(cell.realtime for _, cell in cells(report) if cell.realtime):
         yield f"real-time rights: {words}"
 
 
-def _cells(report: LatencyReport) -> Iterator[tuple[Subject, Cell]]:
-    for subject in report.subjects:
-        for cell in subject.cells:
-            yield subject, cell
-
-
 def _candidates(report: LatencyReport) -> Iterator[tuple[Subject, Cell, Run]]:
-    """Runs that verdicts are for: those of bundles."""
-    for subject, cell in _cells(report):
-        if subject.kind == "bundle":
-            for run in cell.runs:
-                yield subject, cell, run
-
-
-def _spacings(report: LatencyReport) -> list[int]:
-    return sorted({scs for budget in report.budgets for scs in budget.limit_us})
-
-
-def _ms(us: float | None) -> str:
-    return "-" if us is None else f"{us / 1e3:.2f}"
+    """The runs of bundles that a base station would see: paced where it was measured, else back-to-back."""
+    for subject, cell in cells(report):
+        if subject.kind == "bundle" and cell.runs:
+            paced = [run for run in cell.runs if run.mode == "paced"]
+            yield subject, cell, (paced or cell.runs)[0]
