@@ -24,7 +24,7 @@ from edgecsi.cli import options
 @click.option("--teacher", type=options.PATH, help="Model folder to use instead of training a teacher.")
 @click.option("--student", type=options.PATH, help="Model folder to use instead of distilling a student.")
 @click.option("--backbone", help="Of the teacher: smollm2, gpt2, qwen2.5-0.5b, random.")
-@click.option("--backbone-folder", type=options.PATH, help="Local copy of the backbone (safetensors).")
+@options.backbone_folder
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change the profile: student.epochs=50."
 )

@@ -14,7 +14,13 @@ from edgecsi.cli import options
 @click.option("--teacher", type=options.PATH, required=True, help="Model folder of the teacher.")
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
 @options.training(epochs=100, learning_rate=3e-3)
-@click.option("--weight", type=float, default=0.1, show_default=True, help="Of the relation loss (lambda 2).")
+@click.option(
+    "--weight",
+    type=click.FloatRange(0),
+    default=0.1,
+    show_default=True,
+    help="Of the relation loss (lambda 2).",
+)
 @click.option("--relation-heads", type=click.IntRange(1), default=32, show_default=True)
 @click.option(
     "--relation-scope",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import click
 
 PATH = click.Path(path_type=Path)
 
+backbone_folder = click.option(
+    "--backbone-folder",
+    type=click.Path(path_type=Path, resolve_path=True),  # a model folder refers to it
+    help="Local copy of the backbone (safetensors).",
+)
 seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 json_file = click.option(
     "--json", "json_path", type=click.Path(dir_okay=False, path_type=Path), help="Write JSON; - for stdout."
@@ -34,18 +40,34 @@ class SnrRange(click.ParamType):
         return low, high
 
 
+class Decibel(click.ParamType):
+    """A finite number of dB."""
+
+    name = "dB"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Text -> dB, or a usage error."""
+        try:
+            number = float(value)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no number of dB", param, ctx)
+        return number
+
+
 def goals(command: Callable) -> Callable:
     """--max-nmse-loss-db and --max-worst-speed-loss-db."""
     worst = click.option(
         "--max-worst-speed-loss-db",
-        type=float,
+        type=Decibel(),
         default=0.2,
         show_default=True,
         help="How much NMSE the engine may lose at any speed.",
     )
     overall = click.option(
         "--max-nmse-loss-db",
-        type=float,
+        type=Decibel(),
         default=0.1,
         show_default=True,
         help="How much NMSE the engine may lose against the student.",

@@ -18,7 +18,7 @@ def command() -> None:
 @command.command("csi-alm")
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
 @click.option("--backbone", default="smollm2", show_default=True, help="smollm2, gpt2, qwen2.5-0.5b, random.")
-@click.option("--backbone-folder", type=options.PATH, help="Local copy of the backbone (safetensors).")
+@options.backbone_folder
 @options.training(epochs=100, learning_rate=3e-4)
 @options.seed
 @click.option("-o", "--output", type=options.PATH, required=True, help="Model folder to write.")

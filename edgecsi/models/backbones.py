@@ -75,8 +75,8 @@ def find_backbone(name: str, folder: Path | None = None) -> Path | None:
         return None
     if folder is None:
         return _smollm2_file() if name == "smollm2" else _hub_cache(name)
-    if not folder.is_dir():
-        raise ModelError(f"backbone {name}: there is no folder {folder}. {_ways(name)}")
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"backbone {name}: {folder} holds no config.json. {_ways(name)}")
     return folder
 
 

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from edgecsi.errors import EdgeCsiError
 
-SnrRange = tuple[float, float]
+
+def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+    if limits[0] > limits[1]:
+        raise ValueError("a range must go from low to high")
+    return limits
+
+
+SnrRange = Annotated[tuple[float, float], AfterValidator(_ordered)]
+SpeedRange = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_ordered)]
 
 
 class _Recipe(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class DataRecipe(_Recipe):
@@ -21,7 +37,7 @@ class DataRecipe(_Recipe):
     scenario: Literal["uma", "umi"] = "uma"
     los: bool = False
     duplex: Literal["tdd", "fdd"] = "tdd"
-    speed_kmh: tuple[float, float] = (10.0, 100.0)
+    speed_kmh: SpeedRange = (10.0, 100.0)
     ue_pattern: Literal["omni", "38.901"] = "omni"
     users: PositiveInt
     users_per_drop: PositiveInt = 10
@@ -49,7 +65,7 @@ class TeacherRecipe(TrainRecipe):
 class StudentRecipe(TrainRecipe):
     """Relation distillation: weight is lambda_2 of eq. 32."""
 
-    weight: float = 0.1
+    weight: NonNegativeFloat = 0.1
     relation_heads: PositiveInt = 32
     relation_scope: Literal["all", "csi"] = "csi"
 
@@ -74,7 +90,8 @@ class Profile(_Recipe):
             return Profile.model_validate(values)
         except ValidationError as error:
             first = error.errors()[0]
-            raise EdgeCsiError(f"--set {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+            said = first["msg"].removeprefix("Value error, ")
+            raise EdgeCsiError(f"--set {'.'.join(map(str, first['loc']))}: {said}") from None
 
 
 PROFILES = {
