@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,6 @@ from numpy.typing import NDArray
 from edgecsi.channel.checks import check_users
 from edgecsi.channel.dataset import FORMAT, FORMAT_VERSION
 from edgecsi.channel.info import ChannelInfo
-from edgecsi.channel.patient_file import PatientFile
 from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
 from edgecsi.files import atomic_file
@@ -22,9 +23,7 @@ from edgecsi.files import atomic_file
 class DatasetWriter:
     """Takes blocks of users in any order; made by :func:`write_dataset`."""
 
-    def __init__(
-        self, file: h5py.File, disk: PatientFile, info: ChannelInfo, shape: CsiShape, users: int
-    ) -> None:
+    def __init__(self, file: h5py.File, info: ChannelInfo, shape: CsiShape, users: int, name: str) -> None:
         file.attrs.update(
             {"format": FORMAT, "format_version": FORMAT_VERSION, **info.model_dump(exclude_none=True)}
         )
@@ -35,7 +34,7 @@ class DatasetWriter:
             )
         file.create_dataset("speed_kmh", (users,), np.float32)
         file.create_dataset("drop", (users,), np.int64)
-        self._file, self._disk = file, disk
+        self._file, self._name = file, name
         self._missing = np.ones(users, bool)
 
     def write(
@@ -58,27 +57,41 @@ class DatasetWriter:
         rows = slice(first, first + len(history))
         blocks = {"history": history, "future": future, "speed_kmh": speed_kmh, "drop": drop}
         for name in ("history", "future"):
-            check_users(blocks[name], np.arange(rows.start, rows.stop), f"{self._disk.known_as}: {name}")
+            check_users(blocks[name], np.arange(rows.start, rows.stop), f"{self._name}: {name}")
         for name, block in blocks.items():
             self._file[name][rows] = block
-        self._disk.raise_error()
         self._missing[rows] = False
 
     def finish(self) -> None:
         """Refuse to end with users that were never written."""
         if self._missing.any():
-            raise DataError(f"{self._disk.known_as}: {self._missing.sum()} users were never written")
+            raise DataError(f"{self._name}: {self._missing.sum()} users were never written")
 
 
 @contextmanager
 def write_dataset(path: Path, info: ChannelInfo, shape: CsiShape, users: int) -> Iterator[DatasetWriter]:
-    """Write a dataset of `users` users to `path`, which appears complete or not at all."""
+    """Write a dataset of `users` users to `path`, which appears complete or not at all.
+
+    OSError at once if the disk can't hold it; :class:`DataError` if users stay unwritten.
+    """
     if users < 1:
         raise DataError(f"{path}: a dataset needs at least one user, not {users}")
-    with atomic_file(path) as temporary, PatientFile(temporary, path) as disk:
-        # Since version 1.10 HDF5 keeps checksums of its own tables too: damage anywhere is found.
-        with h5py.File(disk, "w", libver=("v110", "v110")) as file:
-            writer = DatasetWriter(file, disk, info, shape, users)
+    size = users * 8 * (math.prod(shape.history_shape) + math.prod(shape.future_shape))
+    with atomic_file(path) as temporary:
+        # HDF5 can't close a file on a full disk and crashes at exit: so ask for the space before HDF5 is
+        # involved, and once more since opening empties the file.
+        with temporary.open("wb") as file:
+            _reserve(file.fileno(), size + 128 * users + (1 << 16), path)  # with HDF5's own tables
+        # From version 1.10 on HDF5 keeps checksums of its own tables too: damage anywhere is found.
+        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+            _reserve(file.id.get_vfd_handle(), size, path)
+            writer = DatasetWriter(file, info, shape, users, str(path))
             yield writer
             writer.finish()
-        disk.raise_error()
+
+
+def _reserve(descriptor: int, size: int, path: Path) -> None:
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: no room for {size / 1e6:.0f} MB", str(path)) from error

@@ -2,7 +2,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -87,9 +86,10 @@ ENDLESS_WRITER = """
 import sys
 from pathlib import Path
 from test_writer import INFO, SHAPE, block, write_dataset
-with write_dataset(Path(sys.argv[1]), INFO, SHAPE, 10_000_000) as writer:
-    for first in range(0, 10_000_000, 1000):
-        writer.write(first, *block(1000))
+with write_dataset(Path(sys.argv[1]), INFO, SHAPE, 1000) as writer:
+    while True:
+        writer.write(0, *block(1000))
+        print("written", flush=True)
 """
 
 FULL_DISK = """
@@ -112,14 +112,13 @@ except (OSError, EdgeCsiError) as error:
 def test_kill_9_while_writing_leaves_the_old_file(tmp_path):
     path = tmp_path / "a.h5"
     path.write_text("old")
-    process = subprocess.Popen([sys.executable, "-c", ENDLESS_WRITER, path], env=HERE)
-    try:
-        while not any(file.stat().st_size > 1_000_000 for file in tmp_path.iterdir()):
-            assert process.poll() is None
-            time.sleep(0.02)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS_WRITER, path], env=HERE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "written\n"
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
 
 
