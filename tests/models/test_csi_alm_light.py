@@ -1,0 +1,90 @@
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecsi.csi import CsiShape
+from edgecsi.models.csi_alm_light import CsiAlmLight, sinusoidal_position
+
+SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+
+
+@pytest.fixture(scope="module")
+def student():
+    torch.manual_seed(0)
+    return CsiAlmLight(SMALL).eval()
+
+
+def far(one, other):
+    """Relative squared distance."""
+    return ((one - other).square().sum() / other.square().sum()).item()
+
+
+def test_the_papers_setting_has_the_papers_parameter_count():
+    student = CsiAlmLight(CsiShape())
+    assert sum(parameter.numel() for parameter in student.parameters()) == 348_596
+    assert student(torch.randn(3, 32, 16, 48, 2)).shape == (3, 32, 4, 48, 2)
+
+
+@settings(max_examples=25)
+@given(exponent=st.floats(-8, 4))
+def test_scale_equivariance(student, csi, exponent):
+    history, factor = csi(2), 10**exponent
+    with torch.inference_mode():
+        assert far(student(factor * history), factor * student(history)) < 1e-8
+
+
+def test_a_user_does_not_depend_on_who_shares_the_batch(student, csi):
+    history = csi(3)
+    history[1] *= 1e6
+    with torch.inference_mode():
+        together = student(history)
+        for user in range(3):
+            assert far(student(history[[user]]), together[[user]]) < 1e-8
+
+
+def test_a_user_without_power_gets_zeros_and_spoils_nobody(student, csi):
+    history = csi(3)
+    history[1] = 0
+    with torch.inference_mode():
+        future = student(history)
+        assert (future[1] == 0).all()
+        assert far(future[[0, 2]], student(history[[0, 2]])) < 1e-8
+
+
+def test_antennas_are_predicted_alike(student, csi):
+    history = csi(2)
+    with torch.inference_mode():
+        assert far(student(history.flip(1)), student(history).flip(1)) < 1e-8
+
+
+def test_relations_are_those_of_the_last_block(student, csi):
+    history = csi(2)
+    heard = []
+    hook = student.blocks[-1].qkv.register_forward_hook(lambda *call: heard.append(call[-1]))
+    with torch.inference_mode():
+        relations = student.predict(history, relations=True).relations
+    hook.remove()
+    assert torch.equal(torch.cat([relations.query, relations.key, relations.value], -1), heard[0])
+    assert relations.query.shape == (4, 4 + 8, 128)
+    assert relations.prompts == 4
+
+
+def test_relations_only_on_request(student, csi):
+    assert student.predict(csi(1)).relations is None
+
+
+def test_the_embedding_is_a_circular_convolution(student, csi):
+    rows = torch.randn(2, 8, 12)
+    circular = torch.nn.Conv1d(12, 128, 3, padding=1, padding_mode="circular", bias=False)
+    circular.weight = student.embedding.weight
+    padded = torch.cat([rows[:, -1:], rows, rows[:, :1]], dim=1).transpose(1, 2)
+    torch.testing.assert_close(student.embedding(padded), circular(rows.transpose(1, 2)))
+
+
+def test_positions_are_those_of_attention_is_all_you_need():
+    position = sinusoidal_position(16, 128)
+    for token, pair in ((0, 0), (7, 3), (15, 63)):
+        angle = torch.tensor(token / 10000 ** (2 * pair / 128))
+        assert position[token, 2 * pair].item() == pytest.approx(angle.sin().item(), abs=1e-5)
+        assert position[token, 2 * pair + 1].item() == pytest.approx(angle.cos().item(), abs=1e-5)
