@@ -1,0 +1,32 @@
+"""A whole `edgecsi compress` in seconds: every stage is real, over a random backbone and a few users."""
+
+from pathlib import Path
+
+from command_line import Done, edgecsi
+
+TARGETS = ("trt-fp16", "ort-fp32", "openvino-fp32")
+SETTINGS = {
+    "data.users": 24,
+    "data.users_per_drop": 3,
+    "teacher.max_users": 4,
+    "teacher.epochs": 2,
+    "student.max_users": 4,
+    "student.epochs": 2,
+}
+
+
+def arguments(out: Path, *more: object, targets: tuple[str, ...] = TARGETS, **changes: int) -> list[str]:
+    """The command line without `edgecsi`; changes: settings with `__` for the dot."""
+    settings = {**SETTINGS, **{name.replace("__", "."): value for name, value in changes.items()}}
+    return [
+        "compress",
+        *(word for name in targets for word in ("--target", name)),
+        *("--backbone", "random", "-o", str(out)),
+        *(word for name, value in settings.items() for word in ("--set", f"{name}={value}")),
+        *map(str, more),
+    ]
+
+
+def run(out: Path, *more: object, **options: object) -> Done:
+    """Run it in this process; options as :func:`arguments`."""
+    return edgecsi(*arguments(out, *more, **options))
