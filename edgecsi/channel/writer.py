@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from edgecsi.channel.checks import check_users
 from edgecsi.channel.dataset import FORMAT, FORMAT_VERSION
 from edgecsi.channel.info import ChannelInfo
+from edgecsi.channel.interrupts import interrupts_noted
 from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
 from edgecsi.files import atomic_file
@@ -23,19 +24,11 @@ from edgecsi.files import atomic_file
 class DatasetWriter:
     """Takes blocks of users in any order; made by :func:`write_dataset`."""
 
-    def __init__(self, file: h5py.File, info: ChannelInfo, shape: CsiShape, users: int, name: str) -> None:
-        file.attrs.update(
-            {"format": FORMAT, "format_version": FORMAT_VERSION, **info.model_dump(exclude_none=True)}
-        )
-        for data, one_user in (("history", shape.history_shape), ("future", shape.future_shape)):
-            # A chunk per user: random access reads no neighbour; the checksum finds damage when it is read.
-            file.create_dataset(
-                data, (users, *one_user), np.complex64, chunks=(1, *one_user), fletcher32=True
-            )
-        file.create_dataset("speed_kmh", (users,), np.float32)
-        file.create_dataset("drop", (users,), np.int64)
-        self._file, self._name = file, name
-        self._missing = np.ones(users, bool)
+    def __init__(
+        self, data: dict[str, h5py.Dataset], path: Path, raise_interrupt: Callable[[], None]
+    ) -> None:
+        self._data, self._path, self._raise_interrupt = data, path, raise_interrupt
+        self._missing = np.ones(len(data["drop"]), bool)
 
     def write(
         self,
@@ -57,15 +50,16 @@ class DatasetWriter:
         rows = slice(first, first + len(history))
         blocks = {"history": history, "future": future, "speed_kmh": speed_kmh, "drop": drop}
         for name in ("history", "future"):
-            check_users(blocks[name], np.arange(rows.start, rows.stop), f"{self._name}: {name}")
+            check_users(blocks[name], np.arange(rows.start, rows.stop), f"{self._path}: {name}")
         for name, block in blocks.items():
-            self._file[name][rows] = block
+            self._data[name][rows] = block
         self._missing[rows] = False
+        self._raise_interrupt()
 
     def finish(self) -> None:
         """Refuse to end with users that were never written."""
         if self._missing.any():
-            raise DataError(f"{self._name}: {self._missing.sum()} users were never written")
+            raise DataError(f"{self._path}: {self._missing.sum()} users were never written")
 
 
 @contextmanager
@@ -77,7 +71,7 @@ def write_dataset(path: Path, info: ChannelInfo, shape: CsiShape, users: int) ->
     if users < 1:
         raise DataError(f"{path}: a dataset needs at least one user, not {users}")
     size = users * 8 * (math.prod(shape.history_shape) + math.prod(shape.future_shape))
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as temporary, interrupts_noted() as raise_interrupt:
         # HDF5 can't close a file on a full disk and crashes at exit: so ask for the space before HDF5 is
         # involved, and once more since opening empties the file.
         with temporary.open("wb") as file:
@@ -85,9 +79,22 @@ def write_dataset(path: Path, info: ChannelInfo, shape: CsiShape, users: int) ->
         # From version 1.10 on HDF5 keeps checksums of its own tables too: damage anywhere is found.
         with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
             _reserve(file.id.get_vfd_handle(), size, path)
-            writer = DatasetWriter(file, info, shape, users, str(path))
+            writer = DatasetWriter(_create(file, info, shape, users), path, raise_interrupt)
             yield writer
             writer.finish()
+
+
+def _create(file: h5py.File, info: ChannelInfo, shape: CsiShape, users: int) -> dict[str, h5py.Dataset]:
+    file.attrs.update(
+        {"format": FORMAT, "format_version": FORMAT_VERSION, **info.model_dump(exclude_none=True)}
+    )
+    # A chunk per user: random access reads no neighbour; the checksum finds damage when it is read.
+    csi = {
+        name: file.create_dataset(name, (users, *one), np.complex64, chunks=(1, *one), fletcher32=True)
+        for name, one in (("history", shape.history_shape), ("future", shape.future_shape))
+    }
+    columns = {"speed_kmh": np.float32, "drop": np.int64}
+    return csi | {name: file.create_dataset(name, (users,), dtype) for name, dtype in columns.items()}
 
 
 def _reserve(descriptor: int, size: int, path: Path) -> None:

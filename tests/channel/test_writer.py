@@ -83,9 +83,10 @@ def test_interrupt_leaves_the_old_file(tmp_path):
 
 
 ENDLESS_WRITER = """
-import sys
+import signal, sys
 from pathlib import Path
 from test_writer import INFO, SHAPE, block, write_dataset
+signal.signal(signal.SIGINT, signal.default_int_handler)  # the parent may ignore it
 with write_dataset(Path(sys.argv[1]), INFO, SHAPE, 1000) as writer:
     while True:
         writer.write(0, *block(1000))
@@ -109,17 +110,24 @@ except (OSError, EdgeCsiError) as error:
 """
 
 
-def test_kill_9_while_writing_leaves_the_old_file(tmp_path):
+@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT])
+def test_stopped_while_writing_leaves_the_old_file(tmp_path, stop):
     path = tmp_path / "a.h5"
     path.write_text("old")
     process = subprocess.Popen(
-        [sys.executable, "-c", ENDLESS_WRITER, path], env=HERE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", ENDLESS_WRITER, path],
+        env=HERE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     assert process.stdout.readline() == "written\n"
-    process.send_signal(signal.SIGKILL)
+    process.send_signal(stop)
     process.communicate()
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == -stop
     assert path.read_text() == "old"
+    if stop == signal.SIGINT:
+        assert os.listdir(tmp_path) == ["a.h5"]
 
 
 @pytest.mark.parametrize("old", [True, False])
