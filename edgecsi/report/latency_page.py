@@ -40,7 +40,7 @@ def latency_page(report: LatencyReport) -> str:
         *_charts("Users and accuracy", users_charts(report) + pareto_chart(report)),
         *_section("Compared with the baseline", _ratios(report)),
         *_section("Inside a GPU call, p50 in us", _gpu(report)),
-        *_section("Process starts and outputs", _starts(report)),
+        *_section("Process starts, and outputs of the timed calls", _starts(report)),
         *_section("Environment", _environment(report), _floors(report)),
         *_section("What was measured", _subjects(report)),
         element("p", METHOD, class_="soft"),
@@ -114,24 +114,27 @@ def _p50(timing: Timing) -> str:
 
 
 def _starts(report: LatencyReport) -> Element:
-    headers = ("subject", "setting", "outputs", "start", "load", "first call", "p50")
+    headers = ("subject", "setting", "outputs", "load ms", "first call ms", "p50 ms")
     rows = []
     for subject, cell in cells(report):
-        for number, start in enumerate(cell.starts):
-            outputs = _outputs(cell) if number == 0 else ""
-            times = (f"{start.load_ms:.0f} ms", f"{start.first_call_ms:.1f} ms", f"{ms(start.p50_us)} ms")
-            rows.append([subject.name, cell.setting.words, outputs, str(number + 1), *times])
-    return table(headers, rows, numbers=4)
+        if cell.starts:
+            columns = (
+                [f"{start.load_ms:.0f}" for start in cell.starts],
+                [f"{start.first_call_ms:.1f}" for start in cell.starts],
+                [ms(start.p50_us) for start in cell.starts],
+            )
+            rows.append([subject.name, cell.setting.words, _outputs(cell), *map(" / ".join, columns)])
+    return table(headers, rows, numbers=3)
 
 
 def _outputs(cell: Cell) -> str:
     check = cell.outputs
     if check is None:
         return ""
-    same = f"{check.inputs} inputs, timed and untimed within {check.difference:.1e}"
+    same = f"{check.inputs} inputs within {check.difference:.1e} of untimed"
     if check.nmse_timed_db is None:
         return same
-    return f"NMSE {check.nmse_timed_db:.3f} dB, untimed {check.nmse_untimed_db:.3f} dB; {same}"
+    return f"NMSE {check.nmse_timed_db:.3f} dB (untimed {check.nmse_untimed_db:.3f} dB), {same}"
 
 
 def _environment(report: LatencyReport) -> Element:

@@ -60,6 +60,7 @@ def _margin(verdict: Verdict | None) -> Element:
 
 
 def capacity(report: LatencyReport) -> list[Element]:
+    """Users that fit, at every spacing; nothing where no bundle ran."""
     khz = spacings(report)
     rows: dict[tuple[str, str, str], dict[str, list[str]]] = {}
     for entry in report.capacities:

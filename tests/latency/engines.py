@@ -1,12 +1,16 @@
-"""Test engines with known behaviour; top-level classes, so that a measuring process can import them."""
+"""Test engines with known behaviour, and a short plan.
 
+Engines are top-level classes, so that a measuring process can import them.
+"""
+
+import os
 import time
 from dataclasses import dataclass
 
 import numpy as np
 
 from edgecsi.csi import CsiShape
-from edgecsi.latency.results import Subject
+from edgecsi.latency.results import Plan, Setting, Subject
 from edgecsi.latency.subjects import Started
 
 SHAPE = CsiShape(antennas=2, history=4, future=1, subcarriers=3)
@@ -20,13 +24,12 @@ def spin(seconds):
 
 @dataclass(frozen=True)
 class HoldLast:
-    """Repeats the last CSI; every `every`-th call takes `delay` seconds longer."""
+    """Repeats the last CSI in `service` seconds; every `every`-th call takes `delay` seconds longer."""
 
     name: str = "hold-last"
     service: float = 0.0
     delay: float = 0.0
     every: int = 0
-    golden_users: None = None
 
     def describe(self):
         return Subject(name=self.name, kind="bundle", engine="test", precision="fp32", horizon_ms=2.0)
@@ -43,17 +46,28 @@ class HoldLast:
             spin(self.service)
             if self.every and calls % self.every == 0:
                 spin(self.delay)
-            return history[:, :, -1:]
+            return self.answer(history, calls)
 
         return Started(call, SHAPE)
+
+    def answer(self, history, calls):
+        return history[:, :, -1:]
 
 
 @dataclass(frozen=True)
 class Broken(HoldLast):
     """Returns NaN."""
 
-    def start(self, threads):
-        return Started(lambda history: history[:, :, -1:] * np.float32(np.nan), SHAPE)
+    def answer(self, history, calls):
+        return history[:, :, -1:] * np.float32(np.nan)
+
+
+@dataclass(frozen=True)
+class Drifting(HoldLast):
+    """Answers one call in 500 as if it had been asked something else."""
+
+    def answer(self, history, calls):
+        return history[:, :, -1:] * np.float32(1 if calls % 500 else 2)
 
 
 @dataclass(frozen=True)
@@ -61,6 +75,19 @@ class Crashing(HoldLast):
     """Kills its process, as a faulty engine library does."""
 
     def start(self, threads):
-        import os
-
         os.abort()
+
+
+def small_plan(**changes):
+    """A short plan: one user, one thread, back-to-back."""
+    facts = {
+        "settings": (Setting(users=1, threads=1),),
+        "modes": ("back-to-back",),
+        "starts": 1,
+        "calls": 700,
+        "seconds": 0.1,
+        "cap_seconds": 2.0,
+        "paced_cap_seconds": 0.5,
+        "network_cap_seconds": 1.0,
+    }
+    return Plan(**{**facts, **changes})
