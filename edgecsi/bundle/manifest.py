@@ -117,6 +117,7 @@ class Proof(_Strict):
     engine: NmseReport | None
     hold_last: NmseReport | None
     phase_rotation: NmseReport | None
+    ridge_ar: NmseReport | None = None  # the strong classical predictor
     nmse_loss_db: float | None
     worst_speed_loss_db: float | None
     worst_speed_kmh: Text | None  # the row of the reports' `per_speed_db` with the worst loss

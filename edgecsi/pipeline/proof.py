@@ -131,6 +131,7 @@ def proof_of(
         student=scores.get("student"),
         hold_last=scores.get("hold_last"),
         phase_rotation=scores.get("phase_rotation"),
+        ridge_ar=scores.get("ridge_ar"),
         engine=measured.engine,
         nmse_loss_db=loss,
         worst_speed_loss_db=worst,

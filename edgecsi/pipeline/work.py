@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ LOWERED = "lowered.onnx"
 SCORES = "scores.json"
 PREDICTIONS = "student.npy"
 PROOF = "measured.json"
+RIDGE_USERS = 16  # validation users that choose the classical predictor's order and ridge
 
 
 def generate(recipe: DataRecipe, seed: int, out: Path) -> None:
@@ -76,17 +78,21 @@ def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
 
     -> scores.json: predictor -> NmseReport; student.npy: complex64 [test user, antenna, P, K].
     """
-    from edgecsi.channel import Dataset
+    from edgecsi.channel import Dataset, split
     from edgecsi.models import load
-    from edgecsi.models.baselines import hold_last, phase_rotation
+    from edgecsi.models.baselines import choose_ridge_ar, hold_last, phase_rotation, ridge_ar_applies
     from edgecsi.pipeline.testset import test_users
     from edgecsi.training.evaluation import evaluate, network_predictor, predict_users
 
     with Dataset.open(data) as dataset:
         users, steps = test_users(dataset), dataset.shape.future
+        baselines = {"hold_last": hold_last, "phase_rotation": phase_rotation}
+        if ridge_ar_applies(dataset.shape):
+            tuning = split(dataset).val[:RIDGE_USERS]
+            baselines["ridge_ar"] = choose_ridge_ar(dataset.history(tuning), dataset.future(tuning))
         reports = {
-            "hold_last": evaluate(lambda history: hold_last(history, steps), dataset, users),
-            "phase_rotation": evaluate(lambda history: phase_rotation(history, steps), dataset, users),
+            name: evaluate(partial(predict, steps=steps), dataset, users)
+            for name, predict in baselines.items()
         }
         networks = {"teacher": teacher, "student": student}
         for name, folder in networks.items():

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-PREDICTORS = ("hold_last", "phase_rotation", "teacher", "student")
+PREDICTORS = ("hold_last", "phase_rotation", "ridge_ar", "teacher", "student")
 
 
 def print_compress(report: dict[str, Any], console: Console) -> None:

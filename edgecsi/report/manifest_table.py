@@ -9,7 +9,7 @@ from rich.table import Table
 from edgecsi.bundle import Manifest, Proof
 from edgecsi.metrics import NmseReport
 
-PREDICTORS = ("engine", "student", "teacher", "phase_rotation", "hold_last")
+PREDICTORS = ("engine", "student", "teacher", "ridge_ar", "phase_rotation", "hold_last")
 
 
 def print_manifest(manifest: Manifest, digest: str, console: Console) -> None:

@@ -1,14 +1,9 @@
-"""Predictors that need no training and that every table shows beside the networks."""
+"""One Doppler shift per user."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-
-
-def hold_last(history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
-    """Repeat the last CSI: complex64 [user, antenna, T, K] -> [user, antenna, steps, K]."""
-    return np.repeat(history[:, :, -1:], steps, axis=2)
 
 
 def phase_rotation(history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:

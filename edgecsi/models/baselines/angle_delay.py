@@ -1,0 +1,27 @@
+"""The angle-delay domain: where a multipath channel is sparse and every bin holds few Doppler shifts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS, ROWS, POLARISATIONS = 4, 4, 2  # antenna = (column*4 + row)*2 + polarisation
+ANTENNAS = COLUMNS * ROWS * POLARISATIONS
+
+
+def to_angle_delay(csi: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+    """2-D DFT over the array per polarisation and IDFT over subcarriers, both unitary.
+
+    complex [user, antenna, time, subcarrier] -> complex128 [user, column, row, polarisation, delay, time].
+    """
+    user, _, time, subcarrier = csi.shape
+    grid = csi.reshape(user, COLUMNS, ROWS, POLARISATIONS, time, subcarrier).astype(np.complex128)
+    beams = np.fft.fft2(grid, axes=(1, 2), norm="ortho")
+    return np.fft.ifft(beams, axis=-1, norm="ortho").swapaxes(-1, -2)
+
+
+def from_angle_delay(bins: NDArray[np.complexfloating]) -> NDArray[np.complex64]:
+    """Inverse of :func:`to_angle_delay`."""
+    beams = np.fft.fft(bins.swapaxes(-1, -2), axis=-1, norm="ortho")
+    grid = np.fft.ifft2(beams, axes=(1, 2), norm="ortho")
+    return grid.reshape(len(grid), -1, *grid.shape[-2:]).astype(np.complex64)
