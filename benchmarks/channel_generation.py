@@ -26,7 +26,7 @@ TARGET_USERS_PER_S = 50.0
 
 
 def users_per_second(work: Callable[[], object], users: int) -> dict[str, float]:
-    """Run `work` once; by wall clock and by processor time (which other programs on the machine don't change)."""
+    """Run `work` once; by wall clock, and by processor time, which a busy machine changes less."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return {

@@ -14,9 +14,10 @@ LIBRARIES = (
     "torch",
     "sionna-no-rt",
     "transformers",
+    "onnx",
     "onnxruntime",
     "openvino",
-    "tensorrt-rtx",
+    "tensorrt-rtx-cu13-bindings",
 )
 
 
@@ -24,7 +25,7 @@ def environment() -> dict[str, object]:
     """Processor, cores, load, Python, library versions and the commit of edgecsi, as JSON values."""
     return {
         "cpu": _cpu_model(),
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": os.cpu_count(),
         "load_1min": os.getloadavg()[0],
         "platform": platform.platform(),
         "python": platform.python_version(),

@@ -32,7 +32,7 @@ from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
 
 _ANTENNA_AXES = (2, 4, 4)  # polarisation, row, column: MATLAB's last three axes, reversed
-_TILE_BYTES = 64 << 20
+_TILE_BYTES = 16 << 20
 
 
 def import_mat(

@@ -63,7 +63,7 @@ def command() -> None:
     show_default=True,
     help="Antenna pattern of the users.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @OUTPUT
 def generate(
     scenario: str,

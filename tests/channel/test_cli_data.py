@@ -65,8 +65,8 @@ def test_import_does_not_invent_what_the_files_dont_say(mat_files, tmp_path):
     "arguments", [["--speed", "9-5"], ["--speed", "1,2,3"], ["--users", "0"], ["--seed", "-1"]]
 )
 def test_wrong_options_exit_2(tmp_path, arguments):
-    done = run("generate", *arguments, "-o", tmp_path / "x.h5")
-    assert done.returncode == 2
+    done = CliRunner().invoke(cli, ["data", "generate", *arguments, "-o", str(tmp_path / "x.h5")])
+    assert done.exit_code == 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,6 +1,7 @@
 import multiprocessing
 import pickle
 import shutil
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -45,6 +46,16 @@ def test_any_users_in_any_order(dataset, everything, users):
 @pytest.mark.parametrize("users", [slice(None), slice(3, 9), slice(20, 2, -5), slice(5, 5)])
 def test_slices_of_users(dataset, everything, users):
     np.testing.assert_array_equal(dataset.history(users), everything[0][users])
+
+
+def test_only_the_users_asked_for_are_in_memory(tiny_dataset):
+    tracemalloc.start()
+    with Dataset.open(tiny_dataset) as ds:
+        ds.history(np.array([11]))
+        _ = ds.digest
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < tiny_dataset.stat().st_size / 4
 
 
 def test_a_user_outside_the_file_is_an_index_error(dataset):

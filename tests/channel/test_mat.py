@@ -1,8 +1,10 @@
+import tracemalloc
+
 import h5py
 import numpy as np
 import pytest
 import scipy.io
-from llm4cp_format import INFO, SPEEDS, USERS, write_mat
+from llm4cp_format import INFO, SPEEDS, USERS, as_matlab, write_mat
 
 from edgecsi.channel import Dataset
 from edgecsi.channel import mat as mat_module
@@ -104,6 +106,23 @@ def test_llm4cps_own_files(quadriga, tmp_path):
         np.testing.assert_array_equal(read[13].T.imag, stored["imag"][1])
         assert 1e-7 < np.abs(read).mean() < 1e-4
         np.testing.assert_allclose(ds.speed_kmh[::3], np.arange(10, 101, 10))
+
+
+def test_streamed(tiny_dataset, tmp_path, monkeypatch):
+    with Dataset.open(tiny_dataset) as ds:
+        parts = {"H_U_his_x": ds.history(slice(None)), "H_U_pre_x": ds.future(slice(None))}
+    files = [
+        write_mat(tmp_path / f"{name}.mat", name, as_matlab(csi), chunks=(2, 4, 4, 48, 4, 1, 1))
+        for name, csi in parts.items()
+    ]
+    whole = sum(csi.nbytes for csi in parts.values())
+    del parts
+    monkeypatch.setattr(mat_module, "_TILE_BYTES", whole // 24)
+    tracemalloc.start()
+    import_mat(tmp_path / "site.h5", *files, INFO)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < whole / 4
 
 
 def test_too_many_speeds(pair, tmp_path):
