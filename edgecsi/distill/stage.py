@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import h5py
-from accelerate import PartialState
 
 from edgecsi.channel import Dataset
 from edgecsi.distill.relations import check_heads
@@ -15,6 +14,7 @@ from edgecsi.errors import ModelError
 from edgecsi.files import sha256_file
 from edgecsi.models.folder import load, load_config
 from edgecsi.training.loop import TrainOptions
+from edgecsi.training.processes import process_group
 from edgecsi.training.stage import TrainingData, config_of, train_network, work_folder
 
 STUDENT = "csi-alm-light"
@@ -33,7 +33,7 @@ def distill(
     The targets are kept beside the checkpoint until the student is done; a run that was killed reuses them.
     """
     targets = work_folder(folder) / "targets.h5"
-    with PartialState().main_process_first():
+    with process_group().main_process_first():
         make_targets(teacher, data, options, targets)
     train_student(targets, data, options, distillation, folder)
 
@@ -51,7 +51,7 @@ def make_targets(teacher: Path, data: TrainingData, options: TrainOptions, path:
             (weights, data.max_users, data.augmentation, options.batch_antennas, source.dataset.digest)
         )
         if _key_of(path) != key:
-            network = load(teacher).to(PartialState().device)
+            network = load(teacher).to(process_group().device)
             write_targets(path, network, source, key)
 
 

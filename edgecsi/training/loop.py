@@ -21,6 +21,7 @@ from edgecsi.models.losses import user_nmse
 from edgecsi.progress import say, track
 from edgecsi.training.batches import BatchSource
 from edgecsi.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from edgecsi.training.processes import make_accelerator
 
 WARMUP_STEPS = 30
 GRADIENT_NORM = 1.0
@@ -64,7 +65,7 @@ def fit(
 
     Raises ModelError where the training diverges.
     """
-    accelerator = Accelerator()
+    accelerator = make_accelerator()
     torch.manual_seed(options.seed)
     key = hashlib.sha256(repr((name, sorted(asdict(options).items()), data_key)).encode()).hexdigest()
     optimizer = torch.optim.AdamW(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from torch import nn
 
 from edgecsi.channel import Dataset, split
@@ -18,6 +17,7 @@ from edgecsi.errors import ModelError
 from edgecsi.models.folder import ModelConfig, build_network, save
 from edgecsi.training.batches import Augmentation, BatchSource
 from edgecsi.training.loop import TrainOptions, fit
+from edgecsi.training.processes import process_group
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def train_network(
     The checkpoint lives in :func:`work_folder` until the model folder is written, so that a killed run
     continues where it was. task_key: whatever the task depends on beyond config, data and options.
     """
-    state = PartialState()
+    state = process_group()
     torch.manual_seed(options.seed)
     network = build_network(config).to(state.device)
     work = work_folder(folder)
