@@ -43,7 +43,7 @@ _USERS: dict[Extent, tuple[int, ...]] = {
     "full": (1, 2, 4, 8, 16, 32),
 }
 MIN_SECONDS = 10.0
-NETWORK_CAP_SECONDS = 10.0
+NETWORK_CAP_SECONDS = 15.0
 NO_CAP_SECONDS = 86_400.0
 
 

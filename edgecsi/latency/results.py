@@ -98,11 +98,13 @@ class Start(Strict):
 class OutputCheck(Strict):
     """NMSE of the outputs of timed calls beside that of untimed calls with the same inputs.
 
-    None where the true future of the inputs isn't known. `difference` is the largest relative difference
-    of a timed output from the untimed one.
+    `difference` is the largest relative difference of a timed output from the untimed one. The number of
+    inputs depends on the engine's speed, so subjects are compared by `nmse_golden_db`, on the same golden
+    users for all. NMSEs are None where the true future of the inputs isn't known.
     """
 
     inputs: int
+    nmse_golden_db: float | None
     nmse_untimed_db: float | None
     nmse_timed_db: float | None
     difference: float

@@ -10,7 +10,7 @@ from edgecsi.errors import EdgeCsiError, UnavailableError
 from edgecsi.latency import comparison, environment, summary
 from edgecsi.latency.budgets import BUDGETS, Budget, find_budget
 from edgecsi.latency.capacity import capacities
-from edgecsi.latency.percentiles import PERCENTILES
+from edgecsi.latency.percentiles import PERCENTILES, minimum_calls
 from edgecsi.latency.results import Comparison, Floor, LatencyReport, Mode, Plan, Setting, Subject
 from edgecsi.latency.subjects import Empty, Measurable
 from edgecsi.latency.track import Track
@@ -67,7 +67,7 @@ def run_session(
         for track in tracks:
             track.row.cells.append(track.cell)
         report.comparisons.extend(_compare(tracks, setting, baseline))
-    report.capacities = [capacity for row in rows for capacity in capacities(row)]
+    report.capacities = [entry for row in rows if row.kind == "bundle" for entry in capacities(row)]
     return report
 
 
@@ -129,7 +129,12 @@ def _compare(tracks: Sequence[Track], setting: Setting, baseline: str | None) ->
         for name, rounds in done.items()
         if name != reference
         for p in COMPARED
+        if min(map(_calls, (rounds, done[reference]))) >= minimum_calls(PERCENTILES[p])
     ]
+
+
+def _calls(rounds: comparison.Rounds) -> int:
+    return sum(len(times) for start in rounds for times in start)
 
 
 def _name_apart(rows: Sequence[Subject]) -> None:

@@ -29,6 +29,7 @@ class WarmEngine:
         self.load_ms = 1e3 * (time.perf_counter() - begun)
         if golden is not None and golden.history.shape[1:] != started.shape.history_shape:
             golden = None
+        self._golden = golden
         self._call, self._gpu_stages = started.call, started.gpu_stages
         probe = make_pool(started.shape, setting.users, 1, seed + 1, golden).histories[0]
         output, first = self._timed(probe)
@@ -62,6 +63,7 @@ class WarmEngine:
         pairs = list(zip(self._outputs, self._untimed, strict=True))
         return OutputCheck(
             inputs=len(pairs),
+            nmse_golden_db=self._nmse_golden(),
             nmse_untimed_db=self._nmse(self._untimed),
             nmse_timed_db=self._nmse(self._outputs),
             difference=max(_difference(timed, untimed) for timed, untimed in pairs),
@@ -88,6 +90,11 @@ class WarmEngine:
                 raise UnavailableError(
                     f"an output of a timed call differs by {difference:.1e} from the untimed one"
                 )
+
+    def _nmse_golden(self) -> float | None:
+        if self._golden is None:
+            return None
+        return nmse_mean_db(*user_energies(self._call(self._golden.history), self._golden.truth))
 
     def _nmse(self, outputs: list[NDArray[np.complex64]]) -> float | None:
         if self._pool.futures is None:

@@ -105,7 +105,7 @@ def pareto_chart(report: LatencyReport) -> list[Element]:
     chart = Chart(
         "NMSE and latency: lower left is better",
         log_axis("p50 in ms, back-to-back, fastest place", min(times) / 1.5, max(times) * 1.5),
-        linear_axis("NMSE of the timed outputs in dB", min(errors) - 0.5, max(errors) + 0.5),
+        linear_axis("NMSE on the golden users in dB", min(errors) - 0.5, max(errors) + 0.5),
     )
     front = _front([point for point, *_ in dots])
     if len(front) > 1:
@@ -167,11 +167,11 @@ def _fastest(subject: Subject, users: int) -> Point | None:
     """(p50 in ms, NMSE in dB) of the fastest place."""
 
     def usable(cell: Cell) -> bool:
-        known = cell.outputs is not None and cell.outputs.nmse_timed_db is not None
+        known = cell.outputs is not None and cell.outputs.nmse_golden_db is not None
         return known and bool(cell.runs) and cell.setting.users == users
 
     points = [
-        (cell.runs[0].timing.observed_us["p50"] / 1e3, cell.outputs.nmse_timed_db)
+        (cell.runs[0].timing.observed_us["p50"] / 1e3, cell.outputs.nmse_golden_db)
         for cell in subject.cells
         if usable(cell) and "p50" in cell.runs[0].timing.observed_us
     ]

@@ -76,7 +76,7 @@ def _times(cell: Cell, run: Run) -> list[str]:
     if run.mode != "back-to-back":
         return [*row, *[""] * 4]
     medians = [start.p50_us for start in cell.starts]
-    nmse = cell.outputs and cell.outputs.nmse_timed_db
+    nmse = cell.outputs and cell.outputs.nmse_golden_db
     return [
         *row,
         f"{ms(min(medians))}..{ms(max(medians))}" if len(medians) > 1 else "",

@@ -41,6 +41,11 @@ def test_outputs_of_the_timed_run_have_the_nmse_of_untimed_ones(report):
     assert check.difference < 1e-3
 
 
+def test_every_subject_is_judged_on_the_same_golden_users(report):
+    ort, ov = (subject(report, name).cells[0].outputs for name in ("onnxruntime", "openvino"))
+    assert ort.nmse_golden_db == pytest.approx(ov.nmse_golden_db, abs=0.01)
+
+
 def test_a_bundle_that_cannot_run_here_has_a_reason_and_no_numbers(report):
     row = subject(report, "tensorrt")
     assert row.cells == []

@@ -40,7 +40,9 @@ def cell(seed, setting, median_us, nmse_db):
         realtime="not asked for",
         rt_missing=["real-time scheduler"],
         starts=[Start(load_ms=31.0, first_call_ms=4.0, warm_up_calls=99, p50_us=median_us)],
-        outputs=OutputCheck(inputs=64, nmse_untimed_db=nmse_db, nmse_timed_db=nmse_db, difference=0.0),
+        outputs=OutputCheck(
+            inputs=64, nmse_golden_db=nmse_db, nmse_untimed_db=nmse_db, nmse_timed_db=nmse_db, difference=0.0
+        ),
         gpu=[GpuStages(cuda_graph=True, stages={"enqueue": summary.timing(times(9, 17.0))})],
         runs=[run, paced],
     )

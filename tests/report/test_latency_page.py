@@ -106,7 +106,7 @@ def test_the_browser_draws_all_charts_and_asks_for_nothing(latency, browser_page
     assert all(
         word in charts for word in ("slot / 4", "cqi-period-4@30", "share of calls", "% of calls per bin")
     )
-    assert all(word in charts for word in ("users per call", "NMSE of the timed outputs in dB", "teacher"))
+    assert all(word in charts for word in ("users per call", "NMSE on the golden users in dB", "teacher"))
     assert "Refused to" not in log
     assert "ERR_" not in log
 
@@ -135,5 +135,5 @@ def test_a_report_without_a_single_run_is_still_a_page(latency):
 def test_every_pareto_point_says_its_numbers(latency):
     text = latency_page(latency)
     best = latency.subjects[0].cells[0]
-    point = f"fast: {best.runs[0].timing.observed_us['p50'] / 1e3:.4g}, {best.outputs.nmse_timed_db:.4g}"
+    point = f"fast: {best.runs[0].timing.observed_us['p50'] / 1e3:.4g}, {best.outputs.nmse_golden_db:.4g}"
     assert point in text
