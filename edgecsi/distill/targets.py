@@ -12,10 +12,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from edgecsi.errors import ModelError
-from edgecsi.files import atomic_file
+from edgecsi.files import atomic_file, reserve
 from edgecsi.models.prediction import Relations
 from edgecsi.progress import track
 from edgecsi.training.batches import Batch, BatchSource
@@ -32,24 +33,41 @@ def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str)
     Layout: `users` (source.train), and per part float16 [position in users, draw, antenna group, row, token,
     width].
     """
-    device = next(teacher.parameters()).device
-    users, draws, groups = len(source.train), source.augmentation.draws, source.group_count
-    with atomic_file(path) as temporary, h5py.File(temporary, "w") as file, torch.inference_mode():
-        file.attrs["key"] = key
-        file["users"] = source.train
-        units = itertools.product(range(users), range(draws))
-        for position, draw in track(units, "teacher targets", users * draws):
-            batch = source.batch(source.train[[position] * groups], np.arange(groups), draw).to(device)
-            with autocast(teacher, "auto"):
-                relations = teacher.predict(batch.history, relations=True).relations
-            file.attrs["prompts"] = relations.prompts
-            for part in PARTS:
-                values = _half(getattr(relations, part), f"{part} of user {source.train[position]}")
-                values = values.unflatten(0, (groups, -1)).cpu().numpy()  # [group, row, token, width]
-                if part not in file:
-                    chunk = (1, 1, 1, *values.shape[1:])
-                    file.create_dataset(part, (users, draws, *values.shape), np.float16, chunks=chunk)
-                file[part][position, draw] = values
+    users, draws = len(source.train), source.augmentation.draws
+    prompts, values = _relations(teacher, source, 0, 0)
+    size = users * draws * sum(value.nbytes for value in values.values())
+    with atomic_file(path) as temporary:
+        # HDF5 can't close a file on a full disk: ask for the room before, and again since opening empties it.
+        with temporary.open("wb") as file:
+            reserve(file.fileno(), size, path)
+        with h5py.File(temporary, "w") as file:
+            reserve(file.id.get_vfd_handle(), size, path)
+            file.attrs.update({"key": key, "prompts": prompts})
+            file["users"] = source.train
+            for part, value in values.items():
+                chunk = (1, 1, 1, *value.shape[1:])
+                file.create_dataset(part, (users, draws, *value.shape), np.float16, chunks=chunk)
+            units = itertools.product(range(users), range(draws))
+            for position, draw in track(units, "teacher targets", users * draws):
+                _, values = _relations(teacher, source, position, draw)
+                for part, value in values.items():
+                    file[part][position, draw] = value
+
+
+def _relations(
+    teacher: nn.Module, source: BatchSource, position: int, draw: int
+) -> tuple[int, dict[str, NDArray[np.float16]]]:
+    """Prompt tokens, and per part float16 [antenna group, row, token, width], of one training user."""
+    user, groups = source.train[position], source.group_count
+    batch = source.batch(np.full(groups, user), np.arange(groups), draw)
+    with torch.inference_mode(), autocast(teacher, "auto"):
+        relations = teacher.predict(
+            batch.to(next(teacher.parameters()).device).history, relations=True
+        ).relations
+    halves = {part: _half(getattr(relations, part), f"{part} of user {user}") for part in PARTS}
+    return relations.prompts, {
+        part: half.unflatten(0, (groups, -1)).cpu().numpy() for part, half in halves.items()
+    }
 
 
 def _half(values: Tensor, what: str) -> Tensor:
