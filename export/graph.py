@@ -42,12 +42,25 @@ def value_types(graph: GraphProto) -> dict[str, int]:
     return types | {weight.name: weight.data_type for weight in graph.initializer}
 
 
+def quantized_nodes(graph: bytes) -> list[str]:
+    """Names of the weighted nodes with two dequantized inputs: what an engine should compute in INT8."""
+    nodes = read_graph(graph).graph.node
+    dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
+    return [n.name for n in nodes if n.op_type in WEIGHTED and dequantized.issuperset(n.input[:2])]
+
+
 def count_weighted(graph: bytes) -> dict[str, int]:
     """How many weighted operators of a graph compute in "fp32" and in "fp16"."""
     model = read_graph(graph)
     types = value_types(model.graph)
     found = [types[node.output[0]] for node in model.graph.node if node.op_type in WEIGHTED]
     return {precision: found.count(kind) for kind, precision in PRECISIONS.items()}
+
+
+def count_quantized(graph: bytes) -> dict[str, int]:
+    """How many Q and DQ nodes a graph has: "QUANTIZE" and "DEQUANTIZE"."""
+    kinds = [node.op_type for node in read_graph(graph).graph.node]
+    return {"QUANTIZE": kinds.count("QuantizeLinear"), "DEQUANTIZE": kinds.count("DequantizeLinear")}
 
 
 def first_line(error: object) -> str:

@@ -19,42 +19,41 @@ from edgecsi.export.builders import BuiltEngine
 
 @dataclass(frozen=True)
 class Target:
-    """One way to turn the student's FP32 ONNX graph into an engine."""
+    """One way to turn the student's ONNX graph into an engine."""
 
     name: str
     builder: str  # module in export/builders
     precision: str
     summary: str
-    lowering: str | None = (
-        None  # module in export/lowering; None: the FP32 graph goes to the builder as it is
-    )
+    lowering: str | None = None  # module in export/lowering; None: the graph goes to the builder as it is
+    calibrated: bool = False  # starts from the Q/DQ graph that edgecsi.calib makes, not from the FP32 graph
 
     @property
     def engine(self) -> str:
         """The engine by its name in `edgecsi.runtime`; for TensorRT the flavour found here."""
         return self._builder().engine()
 
-    def lower(self, student_onnx: bytes) -> bytes:
-        """Bring the FP32 graph to this target's precision. Raises BuildError for a graph that can't be."""
+    def lower(self, graph: bytes) -> bytes:
+        """Bring the FP32 or Q/DQ graph to this target's types. Raises BuildError where that can't be done."""
         if self.lowering is None:
-            return student_onnx
-        return importlib.import_module(f"edgecsi.export.lowering.{self.lowering}").lower(student_onnx)
+            return graph
+        return importlib.import_module(f"edgecsi.export.lowering.{self.lowering}").lower(graph)
 
     def build(self, lowered: bytes) -> BuiltEngine:
         """Build the engine. Raises UnavailableError if this machine can't, BuildError if it is refused."""
         if reason := self.why_not_build():
             raise UnavailableError(f"{self.name} can't be built here: {reason}")
-        return self._builder().build(lowered)
+        return self._builder().build(lowered, self.precision)
 
     def why_not_build(self) -> str | None:
         """Why this machine can't build the target, None when it can."""
-        return self._builder().why_not_build()
+        return self._builder().why_not_build(self.precision)
 
     def why_not_run(self) -> str | None:
         """Why this machine can't run the target, None when it can."""
         from edgecsi.runtime import why_not_run
 
-        return why_not_run(self.engine)
+        return why_not_run(self.engine, precision=self.precision)
 
     def _builder(self) -> ModuleType:
         return importlib.import_module(f"edgecsi.export.builders.{self.builder}")
@@ -68,6 +67,19 @@ TARGETS = {
         ),
         Target("ort-fp32", "ort", "fp32", "ONNX Runtime on the CPU"),
         Target("openvino-fp32", "openvino", "fp32", "OpenVINO on the CPU"),
+        Target("openvino-bf16", "openvino", "bf16", "OpenVINO on a CPU with AVX512-BF16 or AMX"),
+        Target("ort-int8", "ort", "int8", "ONNX Runtime on the CPU, mixed INT8 and FP32", calibrated=True),
+        Target(
+            "openvino-int8", "openvino", "int8", "OpenVINO on the CPU, mixed INT8 and FP32", calibrated=True
+        ),
+        Target(
+            "trt-int8",
+            "tensorrt",
+            "int8",
+            "TensorRT, mixed INT8 and FP16, fused attention",
+            "fp16",
+            calibrated=True,
+        ),
     )
 }
 

@@ -1,4 +1,4 @@
-"""Opening HDF5 files that come from outside: nothing that points elsewhere, nothing that isn't there."""
+"""HDF5 files: opening those that come from outside, where nothing may point elsewhere, and creating new ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 import h5py
 
 from edgecsi.errors import DataError
+from edgecsi.files import atomic_file, reserve
 
 # Deflate packs at most 1032 bytes into one; no other filter is accepted.
 _FILTERS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}
@@ -43,6 +44,22 @@ def open_hdf5(path: Path) -> h5py.File:
         file.close()
         raise
     return file
+
+
+@contextmanager
+def new_hdf5(path: Path, size: int) -> Iterator[h5py.File]:
+    """Yield a new file that will be `path`, which appears complete or not at all; OSError without room for it.
+
+    size: bytes of data that it will hold. HDF5 can't close a file on a full disk and crashes at exit: so ask for
+    the room before HDF5 is involved, and once more since opening empties the file.
+    """
+    with atomic_file(path) as temporary:
+        with temporary.open("wb") as file:
+            reserve(file.fileno(), size, path)
+        # From version 1.10 on HDF5 keeps checksums of its own tables too: damage anywhere is found.
+        with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
+            reserve(file.id.get_vfd_handle(), size, path)
+            yield file
 
 
 def stored_dataset(file: h5py.File, name: str) -> h5py.Dataset:

@@ -6,6 +6,7 @@ user's come out as one line; `edgecsi --debug VERB ...` shows the traceback.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
 
@@ -19,6 +20,7 @@ VERBS = {
     "data": "data",
     "train": "train",
     "distill": "distill",
+    "calib": "calib",
     "build": "build",
     "compress": "compress",
     "verify": "verify",
@@ -73,7 +75,9 @@ def main() -> None:
 def _one_line(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; {_extra_hint(error.name or '')}"
-    return " ".join(str(error).split()) or type(error).__name__
+    line = " ".join(str(error).split()) or type(error).__name__
+    full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return f"{line}; make room and run it again: what is finished is kept" if full else line
 
 
 def _extra_hint(module: str) -> str:

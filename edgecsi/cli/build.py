@@ -13,6 +13,7 @@ from edgecsi.cli import options
 @click.argument("bundle", type=options.PATH)
 @click.option("--target", required=True, help="As listed by `edgecsi targets`.")
 @click.option("--digest", help="Refuse the bundle unless it has this digest.")
+@click.option("--calibration", type=options.PATH, help="Calibration set, for an INT8 target.")
 @options.goals
 @click.option(
     "-o", "--output", type=options.PATH, help="Bundle to write  [default: TARGET.edgecsi beside it]"
@@ -22,6 +23,7 @@ def command(
     bundle: Path,
     target: str,
     digest: str | None,
+    calibration: Path | None,
     max_nmse_loss_db: float,
     max_worst_speed_loss_db: float,
     output: Path | None,
@@ -35,7 +37,7 @@ def command(
 
     path = output or bundle.resolve().parent / f"{target}.edgecsi"
     goals = Goals(max_nmse_loss_db=max_nmse_loss_db, max_worst_speed_loss_db=max_worst_speed_loss_db)
-    built = rebuild(bundle, target, path, goals, digest)
+    built = rebuild(bundle, target, path, goals, digest, calibration)
     proof = built.manifest.nmse
     line = f"{path}: loses {proof.nmse_loss_db:+.4f} dB on {proof.test_set.users} golden users"
     emit(proof.model_dump(), json_path, lambda console: console.print(line, soft_wrap=True))

@@ -23,6 +23,7 @@ from edgecsi.cli import options
 @click.option("--data", type=options.PATH, help="Dataset to use instead of generating one.")
 @click.option("--teacher", type=options.PATH, help="Model folder to use instead of training a teacher.")
 @click.option("--student", type=options.PATH, help="Model folder to use instead of distilling a student.")
+@click.option("--calibration", type=options.PATH, help="Calibration set to use instead of sampling one.")
 @click.option("--backbone", help="Of the teacher: smollm2, gpt2, qwen2.5-0.5b, random.")
 @options.backbone_folder
 @click.option(
@@ -39,6 +40,7 @@ def command(
     data: Path | None,
     teacher: Path | None,
     student: Path | None,
+    calibration: Path | None,
     backbone: str | None,
     backbone_folder: Path | None,
     changes: tuple[str, ...],
@@ -73,6 +75,7 @@ def command(
         data=data,
         teacher=teacher,
         student=student,
+        calibration=calibration,
         backbone_folder=backbone_folder,
         seed=seed,
     )

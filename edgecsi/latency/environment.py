@@ -53,7 +53,7 @@ def look() -> Environment:
     """The machine now."""
     smt = read_line("/sys/devices/system/cpu/smt/active")
     return Environment(
-        processor=_processor(),
+        processor=processor(),
         cpus_online=os.cpu_count() or 1,
         cpus_allowed=available_cpus(),
         cpu_quota=_quota(),
@@ -99,7 +99,8 @@ def read_line(path: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Model name of the processor."""
     for line in (read_line("/proc/cpuinfo") or "").splitlines():
         name, _, value = line.partition(":")
         if name.strip() == "model name":

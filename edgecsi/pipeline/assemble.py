@@ -30,9 +30,17 @@ from edgecsi.files import recover_folder, sweep
 
 
 def manifest_for(
-    path: Path, target_name: str, built: BuiltEngine, student: Mapping[str, object], proof: Proof
+    path: Path,
+    target_name: str,
+    built: BuiltEngine,
+    student: Mapping[str, object],
+    proof: Proof,
+    calibration_set: str | None = None,
 ) -> Manifest:
-    """The manifest of a new bundle. student: name, parameters, shape, duplex and step_ms of the network."""
+    """The manifest of a new bundle. student: name, parameters, shape, duplex and step_ms of the network.
+
+    calibration_set: id of the one that an INT8 engine was calibrated on.
+    """
     shape = CsiShape(**student["shape"])
     return Manifest(
         edgecsi=version("edgecsi"),
@@ -50,6 +58,7 @@ def manifest_for(
         max_users=built.max_users,
         libraries=built.libraries,
         gpu_architecture=built.gpu_architecture,
+        calibration_set=calibration_set,
         nmse=proof,
     )
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from edgecsi.bundle import TestSet
-from edgecsi.errors import EdgeCsiError, UnavailableError
+from edgecsi.calib.report import QuantizationReport
+from edgecsi.errors import BuildError, EdgeCsiError, UnavailableError
 from edgecsi.export.targets import get_target
 from edgecsi.files import atomic_folder, sweep, write_json
 from edgecsi.metrics import NmseReport
@@ -21,6 +22,7 @@ from edgecsi.pipeline.request import CompressRequest
 from edgecsi.pipeline.results import CompressReport, TargetResult
 from edgecsi.pipeline.stage import Stage, digests
 from edgecsi.pipeline.testset import golden_set, test_users
+from edgecsi.pipeline.timing import TargetTiming
 from edgecsi.progress import say
 
 REFERENCE = "the PyTorch student"
@@ -48,12 +50,13 @@ def compress(request: CompressRequest) -> CompressReport:
     """
     plan = make_plan(request)
     _judge_targets(request.targets)
-    for stage in plan.stages:
-        if not stage.name.startswith(("engine-", "proof-")):
-            plan.cache.get(stage)
+    for stage in plan.shared:
+        plan.cache.get(stage)
+    no_int8 = _why_no_int8(plan)
     with locked(request.out):
         _publish(plan, request.out)
-        results = [_finish_target(plan, request, name) for name in request.targets]
+        results = [_finish_target(plan, request, name, no_int8) for name in request.targets]
+        timings = [] if no_int8 else _timings(plan)
         scores = {name: NmseReport(**values) for name, values in _scores(plan).items()}
         report = CompressReport(
             ran=plan.cache.made,
@@ -61,6 +64,9 @@ def compress(request: CompressRequest) -> CompressReport:
             nmse=scores,
             targets=results,
             test_set=_test_set(plan),
+            quantization=None if no_int8 else _quantization(plan),
+            timings=timings,
+            recommended=_fastest(results, timings),
         )
         sweep(request.out / REPORT)
         write_json(request.out / REPORT, report.model_dump())
@@ -77,10 +83,23 @@ def _judge_targets(names: tuple[str, ...]) -> None:
         say(line)
 
 
-def _finish_target(plan: Plan, request: CompressRequest, name: str) -> TargetResult:
+def _why_no_int8(plan: Plan) -> str | None:
+    """Calibrate and quantize; the reason where that can't be done, which fails the INT8 targets only."""
+    try:
+        for stage in plan.int8:
+            plan.cache.get(stage)
+    except EdgeCsiError as error:
+        return str(error)
+    return None
+
+
+def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str | None) -> TargetResult:
     """Build, prove and bundle one target."""
     path = request.out / f"{name}.edgecsi"
+    quantization = _quantization(plan) if get_target(name).calibrated and not no_int8 else None
     try:
+        if get_target(name).calibrated and no_int8:
+            raise BuildError(no_int8)
         engine = plan.cache.get(plan.engines[name])
         proof_folder = plan.cache.get(plan.proofs[name])
         measured = Measured(**work.read_json(proof_folder / work.PROOF))
@@ -88,14 +107,59 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str) -> TargetRes
         scores = {who: NmseReport(**values) for who, values in _scores(plan).items()}
         proof = proof_of(measured, REFERENCE, scores, _test_set(plan), built.precision_checked, request.goals)
         graph = plan.cache.path(plan.graph)
-        manifest = manifest_for(path, name, built, work.read_json(graph / "student.json"), proof)
+        manifest = manifest_for(
+            path,
+            name,
+            built,
+            work.read_json(graph / "student.json"),
+            proof,
+            quantization and quantization.calibration_set,
+        )
         golden = _golden(plan)
         bundle, written = place_bundle(path, manifest, built, (graph / work.GRAPH).read_bytes(), golden)
     except EdgeCsiError as error:
         say(f"{name}: failed: {error}")
         return TargetResult(target=name, error=" ".join(str(error).split()))
     say(f"{name}: {path} {'written' if written else 'unchanged'}")
-    return TargetResult(target=name, bundle=str(path), digest=bundle.digest, written=written, proof=proof)
+    return TargetResult(
+        target=name,
+        bundle=str(path),
+        digest=bundle.digest,
+        written=written,
+        proof=proof,
+        left_in_float=list(built.left_in_float),
+    )
+
+
+def _quantization(plan: Plan) -> QuantizationReport | None:
+    if plan.quantized is None:
+        return None
+    return QuantizationReport(**work.read_json(plan.cache.path(plan.quantized) / work.QUANTIZATION))
+
+
+def _timings(plan: Plan) -> list[TargetTiming]:
+    """Time the engines that could be built; a competitor that fails is left out and said."""
+    built = {}
+    for name, stage in plan.timed.items():
+        try:
+            if name in plan.engines:
+                built |= {name: stage} if plan.cache.holds(stage) else {}
+            else:
+                plan.cache.get(stage)
+                built[name] = stage
+        except EdgeCsiError as error:
+            say(f"{name} is not timed: {error}")
+    if not built:
+        return []
+    folder = plan.cache.get(plan.timing(built))
+    return [TargetTiming(**values) for values in work.read_json(folder / work.TIMING)]
+
+
+def _fastest(results: list[TargetResult], timings: list[TargetTiming]) -> str | None:
+    """The fastest target that was asked for and holds its goals."""
+    good = {result.target for result in results if result.proof and result.proof.goals_met}
+    timed = [timing for timing in timings if timing.target in good]
+    return min(timed, key=lambda timing: timing.p50_ms).target if timed else None
 
 
 def _golden(plan: Plan) -> object:

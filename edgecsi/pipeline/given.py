@@ -14,9 +14,11 @@ from edgecsi.pipeline.request import CompressRequest
 
 def check(request: CompressRequest) -> None:
     """Raises DataError or ModelError for given files that can't be used or don't fit each other."""
-    if not (request.data or request.teacher or request.student):
+    if not (request.data or request.teacher or request.student or request.calibration):
         return
     source, shape, duplex = _task(request)
+    if request.calibration:
+        _check_calibration(request.calibration, shape)
     for role, folder in (("teacher", request.teacher), ("student", request.student)):
         if folder:
             _check_model(role, folder, source, shape, duplex)
@@ -35,6 +37,14 @@ def data_key(path: Path) -> str:
 
     with Dataset.open(path) as dataset:
         return dataset.digest
+
+
+def calibration_key(path: Path) -> str:
+    """Id of a calibration set."""
+    from edgecsi.calib.calibration_set import CalibrationSet
+
+    with CalibrationSet.open(path) as calibration:
+        return calibration.id
 
 
 def model_key(folder: Path) -> str:
@@ -68,6 +78,13 @@ def _check_model(role: str, folder: Path, source: str, shape: CsiShape, duplex: 
         raise ModelError(
             f"the {role} {folder} predicts {config.duplex} {config.shape}, but {source} {duplex} {shape}"
         )
+
+
+def _check_calibration(path: Path, shape: CsiShape) -> None:
+    from edgecsi.calib.calibration_set import CalibrationSet
+
+    with CalibrationSet.open(path) as calibration:
+        calibration.check_shape(shape)
 
 
 def _digest(files: Iterable[Path]) -> str:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from edgecsi.export.targets import get_target
+from edgecsi.export.targets import Target, get_target
+from edgecsi.latency import environment
 from edgecsi.pipeline import given, work
 from edgecsi.pipeline.request import CompressRequest
 from edgecsi.pipeline.stage import Stage, StageCache
+from edgecsi.pipeline.timing import competitors
 
 TRAINING_LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy")
 ENGINE_LIBRARIES = {
@@ -39,15 +41,42 @@ class Plan:
     student: Source
     scores: Stage
     graph: Stage
-    engines: dict[str, Stage]
+    calibration: Source | None
+    quantized: Stage | None
+    engines: dict[str, Stage]  # of the targets asked for
     proofs: dict[str, Stage]
+    timed: dict[str, Stage]  # engines to time: those, and what INT8 is compared with
+
+    @property
+    def shared(self) -> list[Stage]:
+        """What every target needs, inputs before what needs them."""
+        made = [self.data.stage, self.teacher and self.teacher.stage, self.targets, self.student.stage]
+        return [stage for stage in [*made, self.scores, self.graph] if stage]
+
+    @property
+    def int8(self) -> list[Stage]:
+        """What every calibrated target needs beyond that; none where there is no such target."""
+        return [stage for stage in (self.calibration and self.calibration.stage, self.quantized) if stage]
 
     @property
     def stages(self) -> list[Stage]:
         """Every stage, inputs before what needs them."""
-        made = [self.data.stage, self.teacher and self.teacher.stage, self.targets, self.student.stage]
         last = [stage for name in self.engines for stage in (self.engines[name], self.proofs[name])]
-        return [stage for stage in [*made, self.scores, self.graph, *last] if stage]
+        others = [stage for name, stage in self.timed.items() if name not in self.engines]
+        timing = [self.timing(self.timed)] if self.timed else []
+        return [*self.shared, *self.int8, *last, *others, *timing]
+
+    def timing(self, engines: dict[str, Stage]) -> Stage:
+        """The stage that times these engines on this machine."""
+        folders = {name: self.cache.path(stage) for name, stage in engines.items()}
+        return Stage(
+            "timing",
+            1,
+            partial(work.time_engines, self.cache.path(self.graph), folders),
+            options={"processor": environment.processor(), "cpus": environment.available_cpus()},
+            inputs=tuple(stage.key for stage in engines.values()),
+            libraries=("numpy", "onnxruntime", "openvino"),
+        )
 
 
 def make_plan(request: CompressRequest) -> Plan:
@@ -78,17 +107,14 @@ def make_plan(request: CompressRequest) -> Plan:
         inputs=(student.key,),
         libraries=("torch", "onnx", "onnxscript", "onnxruntime"),
     )
+    calibration = quantized = None
+    if any(get_target(name).calibrated for name in request.targets):
+        calibration = _calibration(request, cache, data)
+        quantized = _quantized(request, cache, data, graph, calibration)
     engines, proofs = {}, {}
     for name in request.targets:
         target = get_target(name)
-        engines[name] = Stage(
-            f"engine-{name}",
-            1,
-            partial(work.build_engine, cache.path(graph), name),
-            options={"engine": target.engine},
-            inputs=(graph.key,),
-            libraries=ENGINE_LIBRARIES[target.builder],
-        )
+        engines[name] = _engine(cache, target, quantized if target.calibrated else graph)
         proofs[name] = Stage(
             f"proof-{name}",
             1,
@@ -97,7 +123,55 @@ def make_plan(request: CompressRequest) -> Plan:
             inputs=(engines[name].key, scores.key),
             libraries=("numpy", "onnxruntime"),
         )
-    return Plan(cache, data, teacher, targets, student, scores, graph, engines, proofs)
+    timed = {
+        target.name: engines.get(target.name)
+        or _engine(cache, target, quantized if target.calibrated else graph)
+        for target in competitors(request.targets)
+    }
+    return Plan(
+        cache, data, teacher, targets, student, scores, graph, calibration, quantized, engines, proofs, timed
+    )
+
+
+def _engine(cache: StageCache, target: Target, source: Stage) -> Stage:
+    graph = cache.path(source) / (work.QUANTIZED if target.calibrated else work.GRAPH)
+    return Stage(
+        f"engine-{target.name}",
+        2,
+        partial(work.build_engine, graph, target.name),
+        options={"engine": target.engine},
+        inputs=(source.key,),
+        libraries=ENGINE_LIBRARIES[target.builder],
+    )
+
+
+def _calibration(request: CompressRequest, cache: StageCache, data: Source) -> Source:
+    if request.calibration:
+        return Source(given.calibration_key(request.calibration), request.calibration)
+    recipe = request.profile.calibration
+    stage = Stage(
+        "calibration",
+        1,
+        partial(work.sample_calibration, recipe, data.path, request.seed),
+        options={**recipe.model_dump(exclude={"range_method"}), "seed": request.seed},
+        inputs=(data.key,),
+        libraries=("numpy",),
+    )
+    return Source(stage.key, cache.path(stage) / work.CALIBRATION, stage)
+
+
+def _quantized(
+    request: CompressRequest, cache: StageCache, data: Source, graph: Stage, calibration: Source
+) -> Stage:
+    method = request.profile.calibration.range_method
+    return Stage(
+        "quantized",
+        1,
+        partial(work.quantize, cache.path(graph), calibration.path, data.path, request.goals, method),
+        options={"goals": request.goals.model_dump(), "range_method": method},
+        inputs=(graph.key, calibration.key, data.key),
+        libraries=("numpy", "onnx", "onnxruntime"),
+    )
 
 
 def _data(request: CompressRequest, cache: StageCache) -> Source:

@@ -70,12 +70,26 @@ class StudentRecipe(TrainRecipe):
     relation_scope: Literal["all", "csi"] = "csi"
 
 
+class CalibrationRecipe(_Recipe):
+    """What INT8 is calibrated on; at most this many users, fewer where the dataset has fewer.
+
+    users: training users that ranges are taken from. held_out: validation users that judge them. snr_db: half
+    of the users are clean, half noisy at this level. range_method: a key of edgecsi.calib.ranges.RANGE_METHODS.
+    """
+
+    users: PositiveInt = 256
+    held_out: PositiveInt = 48
+    snr_db: float = 20.0
+    range_method: Literal["min-max", "percentile", "entropy", "mse"] = "mse"
+
+
 class Profile(_Recipe):
-    """Data, teacher and student of one run."""
+    """Data, teacher, student and calibration of one run."""
 
     data: DataRecipe
     teacher: TeacherRecipe
     student: StudentRecipe
+    calibration: CalibrationRecipe = CalibrationRecipe()
 
     def changed(self, changes: dict[str, str]) -> Profile:
         """This profile with `section.field` -> text changes; EdgeCsiError for one that is not there."""

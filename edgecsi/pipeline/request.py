@@ -11,7 +11,7 @@ from edgecsi.pipeline.profiles import Profile
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """data, teacher, student: files that replace the stages which would make them (None: make them)."""
+    """data, teacher, student, calibration: files that replace the stages which would make them (None: make)."""
 
     targets: tuple[str, ...]
     profile: Profile
@@ -20,6 +20,7 @@ class CompressRequest:
     data: Path | None = None
     teacher: Path | None = None
     student: Path | None = None
+    calibration: Path | None = None
     backbone_folder: Path | None = None
     seed: int = 0
 

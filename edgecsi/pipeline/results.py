@@ -5,24 +5,32 @@ from __future__ import annotations
 from pydantic import BaseModel
 
 from edgecsi.bundle import Proof, TestSet
+from edgecsi.calib.report import QuantizationReport
 from edgecsi.metrics import NmseReport
+from edgecsi.pipeline.timing import TargetTiming
 
 
 class TargetResult(BaseModel):
-    """One target: its bundle and proof, or why there is none. written: by this run."""
+    """One target: its bundle and proof, or why there is none. written: by this run.
+
+    left_in_float: operators with Q/DQ that the engine computes in float all the same.
+    """
 
     target: str
     bundle: str | None = None
     digest: str | None = None
     written: bool = False
     proof: Proof | None = None
+    left_in_float: list[str] = []
     error: str | None = None
 
 
 class CompressReport(BaseModel):
     """ran, kept: stages that this run did, and those that it found done.
 
-    nmse: of teacher, student and the trivial predictors on the test users.
+    nmse: of teacher, student and the trivial predictors on the test users. quantization: what the INT8
+    targets share. timings: of the engines and of those that INT8 competes with. recommended: the fastest
+    target of the run that holds the goals.
     """
 
     schema_version: int = 1
@@ -31,6 +39,9 @@ class CompressReport(BaseModel):
     test_set: TestSet
     nmse: dict[str, NmseReport]
     targets: list[TargetResult]
+    quantization: QuantizationReport | None = None
+    timings: list[TargetTiming] = []
+    recommended: str | None = None
 
     @property
     def failed(self) -> list[TargetResult]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -11,9 +13,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edgecsi.files import atomic_file, write_json
-from edgecsi.pipeline.profiles import DataRecipe, StudentRecipe, TeacherRecipe, TrainRecipe
+from edgecsi.pipeline.profiles import (
+    CalibrationRecipe,
+    DataRecipe,
+    StudentRecipe,
+    TeacherRecipe,
+    TrainRecipe,
+)
 
 if TYPE_CHECKING:
+    from edgecsi.bundle import Goals
     from edgecsi.training import TrainOptions
     from edgecsi.training.stage import TrainingData
 
@@ -25,6 +34,10 @@ LOWERED = "lowered.onnx"
 SCORES = "scores.json"
 PREDICTIONS = "student.npy"
 PROOF = "measured.json"
+CALIBRATION = "calibration.h5"
+QUANTIZED = "quantized.onnx"
+QUANTIZATION = "quantization.json"
+TIMING = "timing.json"
 RIDGE_USERS = 16  # validation users that choose the classical predictor's order and ridge
 
 
@@ -99,8 +112,10 @@ def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
             if folder:
                 reports[name] = evaluate(network_predictor(load(folder)), dataset, users)
         predictions = predict_users(network_predictor(load(student)), dataset, users)
-    with atomic_file(out / PREDICTIONS) as temporary, temporary.open("wb") as file:
-        np.save(file, predictions)
+    array = io.BytesIO()  # numpy's own writing tells no reason when the disk is full
+    np.save(array, predictions)
+    with atomic_file(out / PREDICTIONS) as temporary:
+        temporary.write_bytes(array.getbuffer())
     write_json(out / SCORES, {name: report.model_dump() for name, report in reports.items()})
 
 
@@ -123,12 +138,47 @@ def export(student: Path, out: Path) -> None:
     write_json(out / "student.json", facts)
 
 
+def sample_calibration(recipe: CalibrationRecipe, data: Path, seed: int, out: Path) -> None:
+    """channels.h5 -> calibration.h5, of training and validation users."""
+    from edgecsi.calib.sampling import Recipe, sample
+    from edgecsi.channel import Dataset, split
+
+    with Dataset.open(data) as dataset:
+        users = split(dataset)
+    sample(
+        data,
+        out / CALIBRATION,
+        Recipe(
+            users=min(recipe.users, len(users.train)),
+            held_out=min(recipe.held_out, len(users.val)),
+            snr_db=(recipe.snr_db,),
+            seed=seed,
+        ),
+    )
+
+
+def quantize(graph: Path, calibration: Path, data: Path, goals: Goals, method: str, out: Path) -> None:
+    """student.onnx and a calibration set -> quantized.onnx, with quantization.json about it."""
+    from edgecsi.calib.calibration_set import CalibrationSet
+    from edgecsi.calib.quantization import quantize_to_goals
+    from edgecsi.channel import Dataset
+    from edgecsi.pipeline.testset import test_users
+
+    with CalibrationSet.open(calibration) as calibration_set, Dataset.open(data) as dataset:
+        calibration_set.check_shape(dataset.shape)
+        calibration_set.check_speeds(dataset.speed_kmh[test_users(dataset)])
+        quantized = quantize_to_goals((graph / GRAPH).read_bytes(), calibration_set, goals, method)
+    with atomic_file(out / QUANTIZED) as temporary:
+        temporary.write_bytes(quantized.graph)
+    write_json(out / QUANTIZATION, quantized.report.model_dump())
+
+
 def build_engine(graph: Path, target_name: str, out: Path) -> None:
-    """student.onnx -> lowered.onnx and the engine's files, with engine.json about them."""
+    """student.onnx or quantized.onnx -> lowered.onnx and the engine's files, with engine.json about them."""
     from edgecsi.export.targets import get_target
 
     target = get_target(target_name)
-    lowered = target.lower((graph / GRAPH).read_bytes())
+    lowered = target.lower(graph.read_bytes())
     built = target.build(lowered)
     facts = asdict(built)
     for name, content in {LOWERED: lowered, **facts.pop("files")}.items():
@@ -147,6 +197,15 @@ def prove(data: Path, scores: Path, engine: Path, out: Path) -> None:
     with Dataset.open(data) as dataset:
         measured = measure(load_runner(engine), test_cases(dataset, students))
     write_json(out / PROOF, measured.model_dump())
+
+
+def time_engines(graph: Path, engines: Mapping[str, Path], out: Path) -> None:
+    """Engines by target -> timing.json: how fast each is on this machine."""
+    from edgecsi.csi import CsiShape
+    from edgecsi.pipeline.timing import time_engines as measure
+
+    shape = CsiShape(**read_json(graph / "student.json")["shape"])
+    write_json(out / TIMING, [timing.model_dump() for timing in measure(engines, shape)])
 
 
 def read_json(path: Path) -> Any:

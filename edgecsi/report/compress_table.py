@@ -33,7 +33,39 @@ def print_compress(report: dict[str, Any], console: Console) -> None:
     console.print(_winner(report["nmse"]), soft_wrap=True)
     for target in report["targets"]:
         console.print(escape(_target_line(target)), soft_wrap=True)
+    for line in _int8_lines(report):
+        console.print(escape(line), soft_wrap=True)
     console.print(_work(report), soft_wrap=True)
+
+
+def _int8_lines(report: dict[str, Any]) -> list[str]:
+    """What INT8 covers, what stayed in float and why, and whether it is worth it."""
+    lines = []
+    if found := report["quantization"]:
+        lines.append(
+            f"INT8: {100 * found['int8_share']:.0f} % of the multiplications with weights, "
+            f"{found['quantize_nodes']} Q and {found['dequantize_nodes']} DQ nodes, "
+            f"{found['range_method']} ranges"
+        )
+        floats = [operator for operator in found["operators"] if operator["precision"] == "float"]
+        lines += [f"  {operator['layer']} stays in float: {operator['reason']}" for operator in floats]
+    for target in report["targets"]:
+        if target["left_in_float"]:
+            names = ", ".join(target["left_in_float"])
+            lines.append(f"{target['target']} computes in float although they are quantized: {names}")
+    lines += [_timing_line(timing) for timing in report["timings"]]
+    if report["recommended"]:
+        what = "" if report["recommended"].endswith("-int8") else "; INT8 is not the fastest here"
+        lines.append(f"recommended: {report['recommended']}, the fastest that holds the goals{what}")
+    return lines
+
+
+def _timing_line(timing: dict[str, Any]) -> str:
+    line = f"{timing['target']}: {timing['p50_ms']:.2f} ms per user"
+    if timing["target"] == timing["baseline"]:
+        return line
+    interval = f" ({timing['low']:.2f} to {timing['high']:.2f})" if timing["low"] else ""
+    return f"{line}, {timing['ratio']:.2f}{interval} times {timing['baseline']}'s"
 
 
 def _work(report: dict[str, Any]) -> str:

@@ -34,7 +34,7 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class _Adapter:
-    why_not_run: Callable[[Manifest | None], str | None]
+    why_not_run: Callable[[str, Manifest | None], str | None]
     start: Callable[[Mapping[str, bytes], int, str], Engine]
 
 
@@ -46,12 +46,12 @@ _ADAPTERS = {
 }
 
 
-def why_not_run(engine: str, manifest: Manifest | None = None) -> str | None:
-    """Why this machine can't run an engine of that name, None when it can.
+def why_not_run(engine: str, manifest: Manifest | None = None, precision: str = "fp32") -> str | None:
+    """Why this machine can't run an engine of that name and precision, None when it can.
 
     With the manifest of a bundle, also why it can't run this very engine (GPU architecture, library version).
     """
-    return _adapter(engine).why_not_run(manifest)
+    return _adapter(engine).why_not_run(manifest.precision if manifest else precision, manifest)
 
 
 def start_engine(
@@ -66,7 +66,7 @@ def start_engine(
     adapter = _adapter(engine)
     if threads is not None and threads < 1:
         raise EdgeCsiError(f"threads must be at least 1, got {threads}")
-    if reason := adapter.why_not_run(None):
+    if reason := adapter.why_not_run(precision, None):
         raise UnavailableError(f"this machine can't run {engine}: {reason}")
     return adapter.start(files, threads or len(os.sched_getaffinity(0)), precision)
 

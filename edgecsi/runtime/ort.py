@@ -12,7 +12,7 @@ from edgecsi.bundle import Manifest
 from edgecsi.errors import BundleError, EdgeCsiError
 
 
-def why_not_run(manifest: Manifest | None = None) -> str | None:
+def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
     """Why ONNX Runtime can't be used here, None when it can."""
     return None if find_spec("onnxruntime") else "onnxruntime is not installed (pip install onnxruntime)"
 

@@ -12,14 +12,14 @@ from edgecsi.bundle import Manifest
 from edgecsi.errors import BundleError, EdgeCsiError
 
 
-def why_not_run(manifest: Manifest | None = None) -> str | None:
+def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
     """Why OpenVINO, or a BF16 engine with it, can't be used here; None when it can."""
     if not find_spec("openvino"):
         return "openvino is not installed (pip install 'edgecsi[openvino]')"
-    if manifest is not None and manifest.precision == "bf16" and "BF16" not in _capabilities():
+    if precision == "bf16" and "BF16" not in _capabilities():
         return (
-            f"this CPU computes {', '.join(_capabilities())} but no BF16; "
-            "rebuild with: edgecsi build BUNDLE --target openvino-fp32"
+            f"this CPU computes {', '.join(_capabilities())} but no BF16, which needs AVX512-BF16 or AMX; "
+            "use --target openvino-fp32"
         )
     return None
 

@@ -18,7 +18,7 @@ _MODULES = {"tensorrt": ("tensorrt",), "tensorrt-rtx": ("tensorrt_rtx", "tensorr
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
 
-def why_not_run(engine: str, manifest: Manifest | None = None) -> str | None:
+def why_not_run(engine: str, precision: str, manifest: Manifest | None = None) -> str | None:
     """Why this machine can't run that flavour, or with a manifest that very engine; None when it can."""
     if not _installed(engine):
         return f"{engine} is not installed (pip install 'edgecsi[{engine}]')"

@@ -1,13 +1,19 @@
-"""OpenVINO: an IR, FP32 weights kept as they are."""
+"""OpenVINO: an IR, its weights kept in the precision that they have in the graph."""
 
 from __future__ import annotations
 
 import tempfile
-from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from edgecsi.errors import BuildError
-from edgecsi.export.builders import BuiltEngine
+from edgecsi.export.builders import BuiltEngine, check_int8
+
+if TYPE_CHECKING:
+    import openvino
+
+WEIGHTED_LAYERS = ("Convolution", "FullyConnected", "MatMul")
+RUNTIME_PRECISIONS = {"bf16": ("bf16",), "int8": ("i8", "u8")}
 
 
 def engine() -> str:
@@ -15,19 +21,30 @@ def engine() -> str:
     return "openvino"
 
 
-def why_not_build() -> str | None:
-    """Why OpenVINO can't convert here, None when it can."""
-    return None if find_spec("openvino") else "openvino is not installed (pip install 'edgecsi[openvino]')"
+def why_not_build(precision: str = "fp32") -> str | None:
+    """Why OpenVINO can't convert here, or can't compute in that precision; None when it can."""
+    from edgecsi.runtime import why_not_run
+
+    return why_not_run("openvino", precision=precision)
 
 
-def build(graph: bytes) -> BuiltEngine:
-    """Convert to IR. Raises BuildError with OpenVINO's reason if it refuses."""
+def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
+    """Convert to IR. Raises BuildError with OpenVINO's reason if it refuses.
+
+    An FP32 graph also makes a BF16 engine, since OpenVINO chooses at load time. Of BF16 and INT8, what the
+    compiled network computes in is read back.
+    """
     import openvino
 
     try:
         model = openvino.Core().read_model(graph)
     except RuntimeError as error:
         raise BuildError(f"OpenVINO refused the graph: {_reason(error)}") from error
+    left_in_float = ()
+    if precision == "int8":
+        left_in_float = check_int8("OpenVINO", graph, _nodes(model, precision))
+    elif precision == "bf16" and not _nodes(model, precision):
+        raise BuildError("OpenVINO computes nothing of the graph in BF16")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "engine.xml")
         openvino.save_model(model, path, compress_to_fp16=False)  # FP16 weights are its default
@@ -36,8 +53,26 @@ def build(graph: bytes) -> BuiltEngine:
         engine=engine(),
         files=files,
         libraries={"openvino": openvino.__version__},
-        precision_checked="network",
+        precision_checked="network" if precision == "fp32" else "engine",
+        left_in_float=left_in_float,
     )
+
+
+def _nodes(model: openvino.Model, precision: str) -> set[str]:
+    """Names of the graph's nodes that the CPU computes in that precision, from the compiled network."""
+    import openvino
+
+    hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+    compiled = openvino.Core().compile_model(model, "CPU", hint)
+    found = set()
+    for operation in compiled.get_runtime_model().get_ordered_ops():
+        facts = {name: value.astype(str) for name, value in operation.get_rt_info().items()}
+        if (
+            facts["layerType"] in WEIGHTED_LAYERS
+            and facts["runtimePrecision"] in RUNTIME_PRECISIONS[precision]
+        ):
+            found.update(name.partition("/")[0] for name in facts["originalLayersNames"].split(","))
+    return found
 
 
 def _reason(error: RuntimeError) -> str:

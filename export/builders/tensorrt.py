@@ -36,7 +36,7 @@ def engine() -> str:
     return "tensorrt" if find_spec("tensorrt") and _compute_capability() else "tensorrt-rtx"
 
 
-def why_not_build() -> str | None:
+def why_not_build(precision: str = "fp16") -> str | None:
     """Why neither flavour builds here, None when one does."""
     if engine() == "tensorrt-rtx" and not any(map(find_spec, RTX_MODULES)):
         found = (
@@ -48,11 +48,11 @@ def why_not_build() -> str | None:
     return None
 
 
-def build(graph: bytes) -> BuiltEngine:
+def build(graph: bytes, precision: str = "fp16") -> BuiltEngine:
     """Build an engine for 1 to MAX_USERS users. Raises BuildError with TensorRT's reason if it refuses."""
-    from edgecsi.export.graph import count_weighted
+    from edgecsi.export.graph import count_quantized, count_weighted
 
-    weighted = count_weighted(graph)
+    weighted, quantized = count_weighted(graph), count_quantized(graph)
     trt = _library()
     logger = _logger(trt)
     logger.errors.clear()
@@ -62,7 +62,7 @@ def build(graph: bytes) -> BuiltEngine:
     if not parser.parse(graph):
         error = parser.get_error(0)
         raise BuildError(f"TensorRT can't parse the graph: {error.node_name()} {error.desc()}")
-    _check_types(trt, network, weighted)
+    _check_types(trt, network, weighted, quantized)
     with _quiet_stderr():  # the compiler inside prints its exceptions there too
         serialized = builder.build_serialized_network(network, _config(trt, builder, network))
     if serialized is None:
@@ -88,9 +88,12 @@ def _config(trt: ModuleType, builder: Any, network: Any) -> Any:
     return config
 
 
-def _check_types(trt: ModuleType, network: Any, wanted: dict[str, int]) -> None:
-    """Compare the parsed network's types with the graph's. Raises BuildError if they differ."""
+def _check_types(trt: ModuleType, network: Any, wanted: dict[str, int], quantized: dict[str, int]) -> None:
+    """Compare the parsed network's types and Q/DQ with the graph's. Raises BuildError if they differ."""
     layers = [network.get_layer(i) for i in range(network.num_layers)]
+    kinds = [layer.type.name for layer in layers]
+    if (pairs := {kind: kinds.count(kind) for kind in quantized}) != quantized:
+        raise BuildError(f"TensorRT's network has the Q/DQ layers {pairs}, the graph has {quantized}")
     weighted = [layer.get_input(0).dtype for layer in layers if layer.type.name in WEIGHTED_LAYERS]
     found = {"fp32": weighted.count(trt.DataType.FLOAT), "fp16": weighted.count(trt.DataType.HALF)}
     if found != wanted:

@@ -21,6 +21,8 @@ from edgecsi.export.graph import PRECISIONS, WEIGHTED, read_graph, value_types, 
 REDUCTIONS = frozenset(
     {"LayerNormalization", "Pow", "ReduceMean", "ReduceSum", "RMSNormalization", "Softmax", "Sqrt"}
 )
+# Where FP16 begins: TensorRT wants both factors of an INT8 product dequantized to the same type.
+SOURCES = WEIGHTED | {"DequantizeLinear"}
 
 
 def lower(graph: bytes) -> bytes:
@@ -76,15 +78,15 @@ class _Lowering:
 
 
 def _half_nodes(graph: GraphProto) -> set[int]:
-    """Indices of the nodes that compute in FP16: the weighted ones, and what lies between two of them."""
-    behind: set[str] = set()  # values that depend on a weighted node
+    """Indices of the nodes that compute in FP16: the sources, and what lies between two of them."""
+    behind: set[str] = set()  # values that depend on a source
     for node in graph.node:
-        if node.op_type in WEIGHTED or behind.intersection(node.input):
+        if node.op_type in SOURCES or behind.intersection(node.input):
             behind.update(node.output)
     half: set[int] = set()
-    needed: set[str] = set()  # values that a weighted node depends on
+    needed: set[str] = set()  # values that a source depends on
     for index, node in reversed(list(enumerate(graph.node))):
-        if node.op_type in WEIGHTED or needed.intersection(node.output):
+        if node.op_type in SOURCES or needed.intersection(node.output):
             needed.update(node.input)
             if behind.intersection(node.output) and node.op_type not in REDUCTIONS:
                 half.add(index)
