@@ -85,6 +85,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         raise
 
 
+def reserve(descriptor: int, size: int, path: Path) -> None:
+    """Take room for `size` bytes of an open file that will be known as `path`; OSError if there is none."""
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError as error:
+        raise OSError(error.errno, f"{error.strerror}: no room for {size / 1e6:.1f} MB", str(path)) from error
+
+
 def recover_folder(path: Path) -> None:
     """Undo an :func:`atomic_folder` that was killed between its two renames."""
     old = old_name(path)

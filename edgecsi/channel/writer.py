@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +17,7 @@ from edgecsi.channel.info import ChannelInfo
 from edgecsi.channel.interrupts import interrupts_noted
 from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
-from edgecsi.files import atomic_file
+from edgecsi.files import atomic_file, reserve
 
 
 class DatasetWriter:
@@ -75,10 +74,10 @@ def write_dataset(path: Path, info: ChannelInfo, shape: CsiShape, users: int) ->
         # HDF5 can't close a file on a full disk and crashes at exit: so ask for the space before HDF5 is
         # involved, and once more since opening empties the file.
         with temporary.open("wb") as file:
-            _reserve(file.fileno(), size + 128 * users + (1 << 16), path)  # with HDF5's own tables
+            reserve(file.fileno(), size + 128 * users + (1 << 16), path)  # with HDF5's own tables
         # From version 1.10 on HDF5 keeps checksums of its own tables too: damage anywhere is found.
         with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
-            _reserve(file.id.get_vfd_handle(), size, path)
+            reserve(file.id.get_vfd_handle(), size, path)
             writer = DatasetWriter(_create(file, info, shape, users), path, raise_interrupt)
             yield writer
             writer.finish()
@@ -95,10 +94,3 @@ def _create(file: h5py.File, info: ChannelInfo, shape: CsiShape, users: int) -> 
     }
     columns = {"speed_kmh": np.float32, "drop": np.int64}
     return csi | {name: file.create_dataset(name, (users,), dtype) for name, dtype in columns.items()}
-
-
-def _reserve(descriptor: int, size: int, path: Path) -> None:
-    try:
-        os.posix_fallocate(descriptor, 0, size)
-    except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}: no room for {size / 1e6:.0f} MB", str(path)) from error

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
@@ -82,7 +83,7 @@ def save(folder: Path, config: ModelConfig, state: dict[str, Tensor], log: list[
     with atomic_folder(folder) as temporary:
         (temporary / "config.json").write_text(config.model_dump_json(indent=2) + "\n")
         (temporary / "log.json").write_text(json.dumps(log, indent=2) + "\n")
-        save_file(state, temporary / "model.safetensors")
+        (temporary / "model.safetensors").write_bytes(to_bytes(state))
 
 
 def load_config(folder: Path) -> ModelConfig:

@@ -10,7 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn, optim
 
 from edgecsi.files import atomic_folder, recover_folder, sha256_file
@@ -37,7 +38,7 @@ def save_checkpoint(
     with atomic_folder(folder) as temporary:
         states = trained_state(network), best, _moments(network, optimizer)
         for name, state in zip(FILES, states, strict=True):
-            save_file(state, temporary / name)
+            (temporary / name).write_bytes(to_bytes(state))
         files = {name: sha256_file(temporary / name) for name in FILES}
         (temporary / "progress.json").write_text(json.dumps({"progress": asdict(progress), "files": files}))
 
