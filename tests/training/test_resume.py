@@ -16,7 +16,7 @@ from edgecsi.training.loop import TrainOptions
 from edgecsi.training.stage import TrainingData, config_of, train_network, work_folder
 
 OPTIONS = TrainOptions(
-    epochs=3, batch_users=4, batch_antennas=8, learning_rate=1e-3, precision="fp32", seed=5
+    epochs=5, batch_users=4, batch_antennas=8, learning_rate=1e-3, precision="fp32", seed=5
 )
 
 
@@ -51,7 +51,7 @@ def test_kill_9_and_again_gives_the_same_curve_and_weights(uninterrupted, data, 
     teacher = tmp_path / "teacher"
     arguments = (
         f"train csi-alm --data {data.path} --backbone random --max-users 2 --snr-db 5-20 --noise-draws 2 "
-        f"--epochs 3 --batch-users 4 --batch-antennas 8 --learning-rate 1e-3 --precision fp32 --seed 5 "
+        f"--epochs 5 --batch-users 4 --batch-antennas 8 --learning-rate 1e-3 --precision fp32 --seed 5 "
         f"-o {teacher}"
     ).split()
     running = subprocess.Popen([sys.executable, "-m", "edgecsi", *arguments], stderr=subprocess.DEVNULL)
