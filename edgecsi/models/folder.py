@@ -7,10 +7,11 @@ recognised by the digest of its weights.
 from __future__ import annotations
 
 import json
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
@@ -37,6 +38,13 @@ class ModelConfig(BaseModel):
     backbone_folder: Path | None = None
     backbone_digest: str | None = None
     seed: int = 0
+
+    @field_validator("shape")
+    @classmethod
+    def _check_shape(cls, shape: CsiShape) -> CsiShape:
+        if min(astuple(shape)) < 1:
+            raise ValueError("every size must be at least 1")
+        return shape
 
 
 def build_network(config: ModelConfig) -> nn.Module:

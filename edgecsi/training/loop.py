@@ -143,7 +143,8 @@ def _train_epoch(
         optimizer.step()
         for part, value in parts.items():
             sums[part] = sums.get(part, 0.0) + value.item() / steps
-    return sums
+    means = torch.tensor(list(sums.values()), dtype=torch.float64, device=accelerator.device)
+    return dict(zip(sums, accelerator.reduce(means, "mean").tolist(), strict=True))
 
 
 def _validate(

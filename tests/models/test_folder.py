@@ -70,6 +70,10 @@ def change(folder, field, value):
         (b"{", "config.json: not valid: Invalid JSON"),
         (b"\xff\xfe\x00", "config.json is damaged"),
         (b"{}", "config.json: name: Field required"),
+        (
+            b'{"name": "csi-alm-light", "duplex": "tdd", "step_s": 5e-4, "shape": {"history": -8}}',
+            "config.json: shape: Value error, every size must be at least 1",
+        ),
         (b'{"name": "gpt5"}', "config.json: name: Input should be 'csi-alm'"),
     ],
 )
