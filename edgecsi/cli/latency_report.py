@@ -25,7 +25,9 @@ MODES = click.Choice(("back-to-back", "paced", "paced-stressed"))
 @click.option("--users", type=click.IntRange(min=1), multiple=True, help="Users per call  [default: 1 and 8]")
 @click.option("--threads", type=click.IntRange(min=1), multiple=True, help="Engine threads.")
 @click.option("--cpu", "cpus", type=click.IntRange(min=0), multiple=True, help="Pin to this CPU.")
-@click.option("--mode", "modes", type=MODES, multiple=True, help="Only this mode.  [default: all three]")
+@click.option(
+    "--mode", "modes", type=MODES, multiple=True, help="Back-to-back and only this mode.  [default: all]"
+)
 @click.option("--calls", type=click.IntRange(min=11), help="Calls per run, however long they take.")
 @click.option(
     "--period", metavar="BUDGET[@KHZ]", help="Paced arrivals  [default: shortest CQI period with room]"

@@ -68,5 +68,5 @@ def fails(misses: int, n: int, p: float) -> bool:
 
 
 def miss_bound(misses: int, n: int) -> float | None:
-    """Upper bound of the miss probability when none was seen (the rule of three, 3/n; 95 %)."""
+    """95 % bound of the share of late calls when none of n was late (the rule of three, 3/n)."""
     return 3 / n if misses == 0 else None

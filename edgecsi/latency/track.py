@@ -78,9 +78,10 @@ class Track:
 
     def paced(self, mode: Mode) -> Iterator[None]:
         """Calls at absolute moments, in a process start of their own; stressed: beside a busy neighbour."""
-        period = self._period_us()
+        service = self._service()
+        period = self._period_us(service)
         stop, stretches = paced_stop(self._plan), []
-        count = max(10, round(STRETCH_SECONDS * 1e6 / period))
+        count = max(10, round(STRETCH_SECONDS * 1e6 / max(period, float(service.mean()))))
         cpu = neighbour_cpu(self._job.setting.cpus) if mode == "paced-stressed" else None
         with Worker(self._job) as worker:
             worker.wait_ready()
@@ -113,12 +114,12 @@ class Track:
     def _service(self) -> NDArray[np.float64]:
         return np.concatenate([times for start in self.rounds for times in start])
 
-    def _period_us(self) -> float:
+    def _period_us(self, service: NDArray[np.float64]) -> float:
         """The plan's period, or the shortest CQI period that leaves the engine some headroom."""
         if self._plan.period is not None:
             budget, scs = find_budget(self._plan.period, self._budgets)
             return budget.limit_us[scs]
-        needed = HEADROOM * float(np.quantile(self._service(), 0.99))
+        needed = HEADROOM * float(np.quantile(service, 0.99))
         periods = sorted(b.limit_us[DEFAULT_SCS] for b in self._budgets if b.name.startswith("cqi-period-"))
         return next((period for period in periods if period >= needed), periods[-1])
 

@@ -88,6 +88,7 @@ def _verdict(
     needed = percentiles.minimum_calls(percentiles.PERCENTILES[judged])
     if outcome == "undecided" and n < needed:
         note = "; ".join(filter(None, [f"{n} of {needed} calls", note]))
+    misses = int(np.count_nonzero(latency_us > limit))
     return Verdict(
         budget=budget.name,
         scs_khz=scs_khz,
@@ -96,6 +97,7 @@ def _verdict(
         outcome=outcome,
         margin_us=None if value is None else limit - value,
         margin_at=name,
-        misses=int(np.count_nonzero(latency_us > limit)),
+        misses=misses,
+        miss_share_below=percentiles.miss_bound(misses, n),
         note=note,
     )

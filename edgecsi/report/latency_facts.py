@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from edgecsi.latency.results import Cell, LatencyReport, Outcome, Subject
 
+LOADGEN_CALLS, LOADGEN_SECONDS = 1000, 10
 HEADLINE = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", "prediction-horizon")
 MARKS: dict[Outcome, str] = {
     "pass": "\u2713",
@@ -35,6 +36,18 @@ def reasons(report: LatencyReport) -> Iterator[str]:
         for reason in dict.fromkeys(cell.reason for cell in subject.cells if cell.reason):
             settings = [cell.setting.words for cell in subject.cells if cell.reason == reason]
             yield f"{subject.name}: {reason} ({'; '.join(settings)})"
+
+
+def short_runs(report: LatencyReport) -> str | None:
+    """Which runs fall short of LoadGen's minimum, in one line; None when none does."""
+    short = dict.fromkeys(
+        f"{subject.name} ({cell.setting.words}, {run.mode}: {run.timing.calls} calls in {run.seconds:.0f} s)"
+        for subject, cell in cells(report)
+        for run in cell.runs
+        if run.timing.calls < LOADGEN_CALLS or run.seconds < LOADGEN_SECONDS
+    )
+    minimum = f"LoadGen's minimum of {LOADGEN_CALLS} calls and {LOADGEN_SECONDS} s"
+    return f"below {minimum}: {', '.join(short)}" if short else None
 
 
 def rt_missing(report: LatencyReport) -> list[str]:

@@ -13,6 +13,7 @@ from edgecsi.report.latency_facts import (
     ms,
     reasons,
     rt_missing,
+    short_runs,
 )
 from edgecsi.report.latency_verdicts import capacity, setting, verdicts
 
@@ -55,8 +56,8 @@ def _head(report: LatencyReport) -> Iterator[Child]:
     )
     if missing := rt_missing(report):
         yield element("p", element("span", NOT_TUNED, class_="badge"), f" no {', no '.join(missing)}")
-    for line in reasons(report):
-        yield element("p", line, class_="reason")
+    for line in filter(None, (*reasons(report), short_runs(report))):
+        yield element("p", line)
 
 
 def _section(title: str, *content: Element | None) -> list[Element]:

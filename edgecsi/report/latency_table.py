@@ -19,6 +19,7 @@ from edgecsi.report.latency_facts import (
     ms,
     reasons,
     rt_missing,
+    short_runs,
     spacings,
 )
 
@@ -40,7 +41,7 @@ def print_latency(report: LatencyReport, console: Console) -> None:
         console.print(_capacity(report))
     if report.comparisons:
         console.print(_ratios(report))
-    for line in (*_floors(report), *_machine(report)):
+    for line in filter(None, (short_runs(report), *_floors(report), *_machine(report))):
         console.print(escape(line), soft_wrap=True, highlight=False)
     if missing := rt_missing(report):
         console.print(f"[yellow]{NOT_TUNED}[/] (no {', no '.join(missing)})", soft_wrap=True)

@@ -55,6 +55,8 @@ def _margin(verdict: Verdict | None) -> Element:
         words.append(f"{verdict.margin_us / 1e3:+.2f}")
         words += [] if verdict.margin_at == verdict.judged else [verdict.margin_at]
     title = f"{verdict.outcome}: {verdict.judged} against {verdict.limit_us:g} us, {verdict.misses} late"
+    if verdict.miss_share_below is not None:
+        title += f" (share below {100 * verdict.miss_share_below:.2g} %)"
     title += f"; {verdict.note}" if verdict.note else ""
     return element("td", " ".join(words), class_=CLASSES[verdict.outcome], title=title)
 
