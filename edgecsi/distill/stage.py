@@ -45,8 +45,9 @@ def make_targets(teacher: Path, data: TrainingData, options: TrainOptions, path:
     """
     config = load_config(teacher)
     weights = sha256_file(teacher / "model.safetensors")
+    with Dataset.open(data.path) as dataset:
+        _check_fit(config.shape, config.duplex, dataset)
     with data.open(batch_users=1, batch_antennas=options.batch_antennas) as source:
-        _check_fit(config.shape, config.duplex, source.dataset)
         key = repr(
             (weights, data.max_users, data.augmentation, options.batch_antennas, source.dataset.digest)
         )

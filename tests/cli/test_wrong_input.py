@@ -79,6 +79,10 @@ def empty(file):
         file.create_dataset(name, (0,), dtype)
 
 
+def one_drop(file):
+    file["drop"][...] = 0
+
+
 def text(place):
     path = place.folder / "site.h5"
     path.write_text("not channels")
@@ -92,7 +96,7 @@ DATASETS = {
     "truncated": (lambda place: cut(place.data(), 0.5), "truncated"),
     "external link": (lambda place: place.data(link), "'future' is a link"),
     "empty": (lambda place: place.data(empty), "empty, it holds no user"),
-    "too few drops": (lambda place: place.small_dataset(users=2), "2 drops are too few"),
+    "too few drops": (lambda place: place.data(one_drop), "1 drops are too few"),
 }
 
 
