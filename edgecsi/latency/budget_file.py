@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from edgecsi.errors import EdgeCsiError
-from edgecsi.latency.budgets import BUDGETS, SLOT_US, Budget
+from edgecsi.latency.budgets import BUDGETS, HORIZON, SLOT_US, Budget
 
 MAX_BYTES = 1 << 20
 
@@ -35,7 +35,7 @@ def _read(path: Path) -> list[Budget]:
     if not isinstance(rows, list) or not rows:
         raise EdgeCsiError(f"{path} must hold one list, named budgets, of name, path, limit_us and source")
     budgets = [_budget(path, row) for row in rows]
-    names = [budget.name for budget in (*BUDGETS, *budgets)]
+    names = [HORIZON, *(budget.name for budget in (*BUDGETS, *budgets))]
     if twice := {name for name in names if names.count(name) > 1}:
         raise EdgeCsiError(f"{path} names {', '.join(sorted(twice))} again; choose other names")
     return budgets

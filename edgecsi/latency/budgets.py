@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat
 from edgecsi.errors import EdgeCsiError
 
 DEFAULT_SCS = 30
+HORIZON = "prediction-horizon"  # a budget that every bundle brings: how far ahead it predicts
 SLOT_US = {15: 1000.0, 30: 500.0, 60: 250.0, 120: 125.0}
 SYMBOL_US = {scs: 1e6 * (2048 + 144) * 64 / (480e3 * 4096) / (scs / 15) for scs in SLOT_US}
 

@@ -21,6 +21,7 @@ _EXTENTS: dict[Extent, dict[str, Any]] = {
         "calls": 1000,
         "cap_seconds": 20.0,
         "paced_cap_seconds": 20.0,
+        "network_cap_seconds": 10.0,
     },
     "default": {
         "modes": ALL_MODES,
@@ -28,6 +29,7 @@ _EXTENTS: dict[Extent, dict[str, Any]] = {
         "calls": 6636,
         "cap_seconds": 60.0,
         "paced_cap_seconds": 30.0,
+        "network_cap_seconds": 15.0,
     },
     "full": {
         "modes": ALL_MODES,
@@ -35,6 +37,7 @@ _EXTENTS: dict[Extent, dict[str, Any]] = {
         "calls": 6636,
         "cap_seconds": 600.0,
         "paced_cap_seconds": 600.0,
+        "network_cap_seconds": 15.0,
     },
 }
 _USERS: dict[Extent, tuple[int, ...]] = {
@@ -43,7 +46,6 @@ _USERS: dict[Extent, tuple[int, ...]] = {
     "full": (1, 2, 4, 8, 16, 32),
 }
 MIN_SECONDS = 10.0
-NETWORK_CAP_SECONDS = 15.0
 NO_CAP_SECONDS = 86_400.0
 
 
@@ -66,7 +68,7 @@ def make_plan(
     """
     if unknown := set(cpus) - set(available_cpus()):
         raise EdgeCsiError(f"CPU {sorted(unknown)[0]} can't be used; this process may use {available_cpus()}")
-    facts = {**_EXTENTS[extent], "seconds": MIN_SECONDS, "network_cap_seconds": NETWORK_CAP_SECONDS}
+    facts = {**_EXTENTS[extent], "seconds": MIN_SECONDS}
     if calls is not None:
         facts |= {"calls": calls, "cap_seconds": NO_CAP_SECONDS, "paced_cap_seconds": NO_CAP_SECONDS}
     if modes:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from edgecsi.latency.budgets import Budget, find_budget
+from edgecsi.latency.budgets import HORIZON, Budget, find_budget, same_at_every_scs
 from edgecsi.latency.results import LatencyReport, Verdict
 
+Required = tuple[str, int]  # name of a budget, subcarrier spacing in kHz
 
-def missed(report: LatencyReport, required: Sequence[tuple[Budget, int]]) -> list[str]:
+
+def missed(report: LatencyReport, required: Sequence[Required]) -> list[str]:
     """One line for every bundle, setting and mode that doesn't show a required budget to be kept.
 
     Undecided is a miss, and so is a bundle that didn't run: only a pass is a pass. Networks, measured for
@@ -25,15 +27,17 @@ def missed(report: LatencyReport, required: Sequence[tuple[Budget, int]]) -> lis
                 lines.append(f"{subject.name}, {cell.setting.words}: {cell.reason}")
             for run in cell.runs:
                 for verdict in run.verdicts:
-                    asked = any((b.name, scs) == (verdict.budget, verdict.scs_khz) for b, scs in required)
+                    asked = (verdict.budget, verdict.scs_khz) in required
                     if asked and verdict.outcome != "pass":
                         lines.append(f"{subject.name}, {cell.setting.words}, {run.mode}: {_says(verdict)}")
     return lines
 
 
-def parse(wanted: Sequence[str], budgets: Sequence[Budget]) -> list[tuple[Budget, int]]:
-    """NAME or NAME@KHZ -> budget and spacing. Raises EdgeCsiError for an unknown one."""
-    return [find_budget(name, budgets) for name in wanted]
+def parse(wanted: Sequence[str], budgets: Sequence[Budget]) -> list[Required]:
+    """NAME or NAME@KHZ -> name and spacing. Raises EdgeCsiError for an unknown one."""
+    known = [*budgets, same_at_every_scs(HORIZON, 1.0, "every bundle's own")]
+    found = [find_budget(name, known) for name in wanted]
+    return [(budget.name, scs) for budget, scs in found]
 
 
 def _says(verdict: Verdict) -> str:

@@ -57,7 +57,7 @@ def run_session(
     bundles = sum(row.kind == "bundle" for row, _ in runnable)
     steps = len(plan.settings) * (plan.starts + len(_paced_modes(plan)) * bundles)
     done = count()
-    for setting in plan.settings:
+    for setting in plan.settings if runnable else ():
         report.floors.append(_floor(setting, plan))
         tracks = [
             Track(row, Job(subject, setting, plan.seed, golden, plan.realtime), plan, machine, budgets)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecsi.latency import summary
-from edgecsi.latency.budgets import DEFAULT_SCS, Budget, find_budget, same_at_every_scs
+from edgecsi.latency.budgets import DEFAULT_SCS, HORIZON, Budget, find_budget, same_at_every_scs
 from edgecsi.latency.environment import Environment, rt_missing
 from edgecsi.latency.measure import effective_service
 from edgecsi.latency.neighbour import neighbour_cpu, stressed_neighbour
@@ -80,14 +80,15 @@ class Track:
         """Calls at absolute moments, in a process start of their own; stressed: beside a busy neighbour."""
         service = self._service()
         period = self._period_us(service)
-        stop, stretches = paced_stop(self._plan), []
+        stop, stretches, seconds = paced_stop(self._plan), [], 0.0
         count = max(10, round(STRETCH_SECONDS * 1e6 / max(period, float(service.mean()))))
         cpu = neighbour_cpu(self._job.setting.cpus) if mode == "paced-stressed" else None
         with Worker(self._job) as worker:
             worker.wait_ready()
             with stressed_neighbour(cpu) if cpu is not None else nullcontext():
-                while not stop.reached(len(stretches) * count, len(stretches) * count * period / 1e6):
+                while not stop.reached(len(stretches) * count, seconds):
                     stretches.append(worker.paced(round(period * 1e3), count) / 1e3)
+                    seconds += (count * period + float(stretches[-1][-1])) / 1e6
                     yield
         self.cell.runs.append(
             summary.run(
@@ -95,7 +96,7 @@ class Track:
                 np.concatenate(stretches),
                 np.concatenate([effective_service(stretch, period) for stretch in stretches]),
                 self._budgets,
-                seconds=len(stretches) * count * period / 1e6,
+                seconds=seconds,
                 rt_tuned=not self.cell.rt_missing,
                 period_us=period,
                 neighbour_cpu=cpu,
@@ -104,11 +105,8 @@ class Track:
 
     def _note_process(self, ready: Ready) -> None:
         cell = self.cell
-        cell.scheduler, cell.memory_locked, cell.realtime = (
-            ready.scheduler,
-            ready.memory_locked,
-            ready.realtime,
-        )
+        cell.scheduler, cell.realtime = ready.scheduler, ready.realtime
+        cell.memory_locked = ready.memory_locked
         cell.rt_missing = rt_missing(self._machine, ready.scheduler, ready.memory_locked, cell.setting.cpus)
 
     def _service(self) -> NDArray[np.float64]:
@@ -133,4 +131,4 @@ def _horizon(row: Subject) -> list[Budget]:
     """A prediction that arrives after the moment it predicts is useless: the horizon is a deadline too."""
     if row.horizon_ms is None:
         return []
-    return [same_at_every_scs("prediction-horizon", row.horizon_ms * 1e3, "the bundle's manifest")]
+    return [same_at_every_scs(HORIZON, row.horizon_ms * 1e3, "the bundle's manifest")]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from edgecsi.latency.budgets import HORIZON
 from edgecsi.latency.results import Cell, LatencyReport, Outcome, Subject
 
 LOADGEN_CALLS, LOADGEN_SECONDS = 1000, 10
-HEADLINE = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", "prediction-horizon")
+HEADLINE = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", HORIZON)
 MARKS: dict[Outcome, str] = {
     "pass": "\u2713",
     "fail": "\u2717",

@@ -32,3 +32,10 @@ def test_an_engine_that_failed_is_a_miss(report):
 
 def test_networks_are_not_judged(report):
     assert missed(only(report, "onnxruntime", kind="network"), parse(["slot"], report.budgets)) == []
+
+
+def test_the_prediction_horizon_can_be_required(report):
+    assert any(
+        "prediction-horizon@30" in line
+        for line in missed(report, parse(["prediction-horizon"], report.budgets))
+    )

@@ -97,3 +97,14 @@ def test_a_delay_of_a_millisecond_in_one_of_fifty_calls_is_found(comparison_repo
 def test_an_unknown_baseline_is_refused_before_anything_is_measured():
     with pytest.raises(EdgeCsiError, match="'c' is not measured; choose a, b"):
         run_session([HoldLast("a"), HoldLast("b")], small_plan(), baseline="c")
+
+
+def test_an_engine_slower_than_the_period_cannot_sustain_it_and_is_not_paced_for_long():
+    plan = small_plan(modes=("paced",), period="cqi-period-4@120", calls=100)
+    report = run_session([HoldLast("slow", service=2e-3)], plan)
+    paced = report.subjects[0].cells[0].runs[1]
+    verdict = next(v for v in paced.verdicts if (v.budget, v.scs_khz) == ("cqi-period-4", 120))
+    assert verdict.outcome == "cannot sustain"
+    assert paced.period_us == 500.0
+    assert paced.timing.calls <= 1000  # one stretch
+    assert paced.timing.max_us >= 100 * 1500  # the queue has grown by 1.5 ms with every call
