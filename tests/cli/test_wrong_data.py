@@ -1,16 +1,11 @@
-"""Wrong input of every kind is one clear line and an exit code; no traceback, nothing left behind."""
+"""Channel data and networks that can't be used: one clear line each, and nothing left behind."""
 
-import hashlib
-import json
-import re
 import shutil
 
 import h5py
 import numpy as np
-import onnx
 import pytest
-import tiny_bundle
-from command_line import edgecsi
+from command_line import refuse
 from llm4cp_format import write_mat
 
 
@@ -29,9 +24,6 @@ class Place:
                 spoil(file)
         return path
 
-    def bundle(self):
-        return tiny_bundle.write(self.folder / "tiny.edgecsi").path
-
     def mat(self, name="H_U_his_train", steps=3, change=lambda csi: csi):
         csi = np.random.default_rng(steps).standard_normal((2, 3, steps, 5, 4, 4, 2)).astype(np.complex64)
         return write_mat(self.folder / f"{name}.mat", name, change(csi))
@@ -40,18 +32,6 @@ class Place:
 @pytest.fixture
 def place(tmp_path, compressed, tiny_dataset, small_dataset):
     return Place(tmp_path, compressed, tiny_dataset, small_dataset)
-
-
-def refuse(arguments, words, code=1):
-    done = edgecsi(*arguments)
-    assert done.code == code, done.stderr
-    assert done.stdout == ""
-    lines = done.stderr.splitlines()
-    said = [line for line in lines if not re.fullmatch(r"[\w-]+: (running|epoch .*)", line)]
-    said = [line for line in said if not re.match(r"csi-alm(-light)?: epoch", line)]
-    assert len(said) == 1, done.stderr
-    assert said[0].startswith("edgecsi: error: ")
-    assert words in said[0]
 
 
 # -- channel data --------------------------------------------------------------------------------
@@ -258,122 +238,3 @@ def test_relation_heads_that_divide_no_width(place):
     refuse(
         ("distill", "--teacher", teacher, "--data", place.dataset, *options, "-o", out), "choose a divisor"
     )
-
-
-# -- bundles -------------------------------------------------------------------------------------
-
-
-def flip(path):
-    content = bytearray((path / "engine.onnx").read_bytes())
-    content[len(content) // 2] ^= 1
-    (path / "engine.onnx").write_bytes(content)
-
-
-def smuggle(path):
-    (path / "run.sh").write_text("#!/bin/sh")
-
-
-def symlink(path):
-    (path / "engine.onnx").rename(path.parent / "engine.onnx")
-    (path / "engine.onnx").symlink_to(path.parent / "engine.onnx")
-
-
-def list_file(name, content=None):
-    """List a file in the manifest, with its right hash."""
-
-    def spoil(path):
-        manifest = json.loads((path / "manifest.json").read_text())
-        data = content if content is not None else b"outside"
-        manifest["files"][name] = hashlib.sha256(data).hexdigest()
-        (path / name).write_bytes(data)
-        (path / "manifest.json").write_text(json.dumps(manifest))
-
-    return spoil
-
-
-def external_data():
-    tensor = onnx.TensorProto(name="weight", data_type=1, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
-    tensor.external_data.add(key="location", value="/etc/passwd")
-    graph = onnx.helper.make_graph([], "g", [], [], [tensor])
-    return onnx.helper.make_model(graph).SerializeToString()
-
-
-BUNDLES = {
-    "missing": (lambda path: shutil.rmtree(path), "is no bundle"),
-    "one byte changed": (flip, "engine.onnx is damaged: its SHA-256 is not the manifest's"),
-    "unlisted file": (smuggle, "'run.sh', which manifest.json doesn't list"),
-    "symlink": (symlink, "engine.onnx can't be read as a plain file"),
-    "path that leaves": (list_file("../escape.bin"), "'../escape.bin' leaves the bundle's folder"),
-    "external data": (list_file("engine.onnx", external_data()), "keeps tensor 'weight' as external data"),
-    "no manifest": (lambda path: (path / "manifest.json").unlink(), "has no manifest.json"),
-    "another schema": (
-        lambda path: (path / "manifest.json").write_text('{"schema_version": 9}'),
-        "schema version 9, this edgecsi reads 1",
-    ),
-}
-
-VERBS = {
-    "inspect": lambda path: ("inspect", path),
-    "verify": lambda path: ("verify", path),
-    "build": lambda path: ("build", path, "--target", "openvino-fp32", "-o", path.parent / "new.edgecsi"),
-    "latency-report": lambda path: ("latency-report", path, "--json", path.parent / "latency.json"),
-}
-
-
-@pytest.mark.parametrize("case", BUNDLES)
-@pytest.mark.parametrize("verb", VERBS)
-def test_a_bundle_that_can_not_be_trusted(place, case, verb):
-    spoil, words = BUNDLES[case]
-    path = place.bundle()
-    before = set(place.folder.iterdir())
-    spoil(path)
-    refuse(VERBS[verb](path), words)
-    names = {file.name for file in set(place.folder.iterdir()) - before}
-    assert names <= {"engine.onnx", "escape.bin"}  # what the spoiling itself made
-
-
-# -- the command line ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (("compress", "--target", "trt-fp17"), "unknown target 'trt-fp17'; choose from trt-fp16, ort-fp32"),
-        (("compress", "--target", "ort-fp32", "--set", "student.lr=1"), "there is no such setting"),
-        (("compress", "--target", "ort-fp32", "--set", "student.epochs=0"), "greater than 0"),
-        (("build", "none.edgecsi", "--target", "trt-fp17"), "unknown target 'trt-fp17'"),
-    ],
-)
-def test_names_that_mean_nothing(tmp_path, monkeypatch, arguments, words):
-    monkeypatch.chdir(tmp_path)
-    refuse(arguments, words)
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("compres",),
-        ("compress",),
-        ("compress", "--target", "ort-fp32", "--profile", "tiny"),
-        ("compress", "--target", "ort-fp32", "--set", "student.epochs"),
-        ("compress", "--target", "ort-fp32", "--max-nmse-loss-db", "nan"),
-        ("train", "csi-alm", "-o", "x"),
-        ("distill", "--teacher", "x", "--data", "y", "--snr-db", "25-5", "-o", "z"),
-        ("build", "x"),
-        ("verify",),
-    ],
-)
-def test_a_wrong_command_line_exits_2(tmp_path, monkeypatch, arguments):
-    monkeypatch.chdir(tmp_path)
-    done = edgecsi(*arguments)
-    assert done.code == 2
-    assert "Traceback" not in done.stderr
-    assert "Error: " in done.stderr
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_debug_shows_the_traceback(tmp_path):
-    with pytest.raises(Exception, match="no such file") as caught:
-        edgecsi("--debug", "train", "csi-alm", "--data", tmp_path / "none.h5", "-o", tmp_path / "out")
-    assert type(caught.value).__name__ == "DataError"
