@@ -9,6 +9,7 @@ The first `users` rows calibrate; after them comes every held-out user once per 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -90,6 +91,11 @@ class CalibrationSet:
     def snr_levels_db(self) -> list[float]:
         """The levels of SNR, clean (infinity) first."""
         return sorted(set(self.snr_db.tolist()), reverse=True)
+
+    @property
+    def batch_count(self) -> int:
+        """How many batches :meth:`calibration_rows` gives."""
+        return math.ceil(self.info.users / BATCH_ROWS)
 
     def calibration_rows(self) -> Iterator[Rows]:
         """The calibrating users in batches."""

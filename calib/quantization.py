@@ -18,6 +18,7 @@ from edgecsi.calib.search import MAX_RELATIVE_ERROR_DB, Choice, choose
 from edgecsi.calib.statistics import activation_statistics
 from edgecsi.errors import BuildError
 from edgecsi.export.graph import read_graph
+from edgecsi.progress import track
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def quantize_to_goals(
     def judged(chosen: Sequence[Candidate]) -> Judgement:
         return judge.judge(quantize(graph, chosen, thresholds))
 
-    alone = {operator: judged([operator]) for operator in operators}
+    alone = {operator: judged([operator]) for operator in track(operators, "sensitivity", len(operators))}
     choice = choose(judged, alone, goals)
     if choice is None:
         raise BuildError(_nothing_fits(alone, goals))
@@ -108,7 +109,7 @@ def _nothing_fits(alone: Mapping[Candidate, Judgement], goals: Goals) -> str:
     best, judgement = min(alone.items(), key=lambda item: item[1].relative_error_db)
     return (
         f"INT8 can't hold the goals: even {best.label} alone, the least sensitive of {len(alone)} operators, "
-        f"has a relative error of {judgement.relative_error_db:.1f} dB (needs {MAX_RELATIVE_ERROR_DB:g}), loses "
-        f"{judgement.nmse_loss_db:+.4f} dB overall (goal {goals.max_nmse_loss_db:g}) and "
+        f"has a relative error of {judgement.relative_error_db:.1f} dB (needs {MAX_RELATIVE_ERROR_DB:g}), "
+        f"loses {judgement.nmse_loss_db:+.4f} dB overall (goal {goals.max_nmse_loss_db:g}) and "
         f"{judgement.worst_speed_loss_db:+.4f} dB at the worst speed (goal {goals.max_worst_speed_loss_db:g})"
     )

@@ -14,6 +14,7 @@ from edgecsi.calib.histogram import MagnitudeHistogram
 from edgecsi.csi import to_interleaved
 from edgecsi.errors import DataError
 from edgecsi.export.graph import read_graph, write_graph
+from edgecsi.progress import track
 
 
 def activation_statistics(
@@ -22,13 +23,13 @@ def activation_statistics(
     """Histograms of the activations that `operators` multiply, by name; memory does not grow with the set.
 
     One thread computes, so that the same set gives the same bits however many there are. DataError for a set
-    with a dead channel: an antenna or subcarrier that no user has power on, or an activation that is constant.
+    with a dead channel: an antenna or subcarrier on which no user has power, or a constant activation.
     """
     names = list(dict.fromkeys(operator.activation for operator in operators))
     session = _session(graph, names)
     histograms = {name: MagnitudeHistogram() for name in names}
     alive = np.zeros((calibration.shape.antennas, calibration.shape.subcarriers), bool)
-    for rows in calibration.calibration_rows():
+    for rows in track(calibration.calibration_rows(), "calibration", calibration.batch_count):
         outputs = session.run(names, {"csi_history": to_interleaved(rows.history)})
         for (name, histogram), values in zip(histograms.items(), outputs, strict=True):
             if not np.isfinite(values).all():
@@ -55,8 +56,8 @@ def _check_channels(calibration: CalibrationSet, alive: NDArray[np.bool_]) -> No
         if not used.all():
             dead = np.flatnonzero(~used)
             raise DataError(
-                f"{calibration.path}: {name} {dead[0]} is zero for every user ({len(dead)} of {len(used)} are "
-                "dead); sample from data in which all of them work"
+                f"{calibration.path}: {name} {dead[0]} is zero for every user ({len(dead)} of {len(used)} "
+                "are dead); sample from data in which all of them work"
             )
 
 

@@ -1,4 +1,4 @@
-"""HDF5 files: opening those that come from outside, where nothing may point elsewhere, and creating new ones."""
+"""HDF5 files: opening those from outside, in which nothing may point elsewhere, and creating new ones."""
 
 from __future__ import annotations
 
@@ -48,10 +48,10 @@ def open_hdf5(path: Path) -> h5py.File:
 
 @contextmanager
 def new_hdf5(path: Path, size: int) -> Iterator[h5py.File]:
-    """Yield a new file that will be `path`, which appears complete or not at all; OSError without room for it.
+    """Yield a new file that will be `path`, which appears complete or not at all; OSError if there is no room.
 
-    size: bytes of data that it will hold. HDF5 can't close a file on a full disk and crashes at exit: so ask for
-    the room before HDF5 is involved, and once more since opening empties the file.
+    size: bytes of data that it will hold. HDF5 can't close a file on a full disk and crashes at exit: so ask
+    for the room before HDF5 is involved, and once more since opening empties the file.
     """
     with atomic_file(path) as temporary:
         with temporary.open("wb") as file:

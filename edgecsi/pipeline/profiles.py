@@ -74,7 +74,7 @@ class CalibrationRecipe(_Recipe):
     """What INT8 is calibrated on; at most this many users, fewer where the dataset has fewer.
 
     users: training users that ranges are taken from. held_out: validation users that judge them. snr_db: half
-    of the users are clean, half noisy at this level. range_method: a key of edgecsi.calib.ranges.RANGE_METHODS.
+    of the users are clean, half noisy at this level. range_method: as edgecsi.calib.ranges names them.
     """
 
     users: PositiveInt = 256

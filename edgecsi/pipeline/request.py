@@ -11,7 +11,7 @@ from edgecsi.pipeline.profiles import Profile
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """data, teacher, student, calibration: files that replace the stages which would make them (None: make)."""
+    """data, teacher, student, calibration: files that replace the stages which would make them, or None."""
 
     targets: tuple[str, ...]
     profile: Profile

@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 from edgecsi.errors import BuildError
-from edgecsi.export.builders import BuiltEngine
+from edgecsi.export.builders import BuiltEngine, check_int8
 
 MAX_USERS = 64  # users in the largest batch of the engine; it is tuned for one
 RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")  # the meta package and what it wraps
@@ -50,9 +50,11 @@ def why_not_build(precision: str = "fp16") -> str | None:
 
 def build(graph: bytes, precision: str = "fp16") -> BuiltEngine:
     """Build an engine for 1 to MAX_USERS users. Raises BuildError with TensorRT's reason if it refuses."""
-    from edgecsi.export.graph import count_quantized, count_weighted
+    from edgecsi.export.graph import count_quantized, count_weighted, quantized_nodes
 
     weighted, quantized = count_weighted(graph), count_quantized(graph)
+    if precision == "int8":  # strongly typed: what is quantized is computed so
+        check_int8("TensorRT", graph, set(quantized_nodes(graph)))
     trt = _library()
     logger = _logger(trt)
     logger.errors.clear()

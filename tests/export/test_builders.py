@@ -1,17 +1,20 @@
 import numpy as np
+import onnx
 import pytest
 from onnx import helper
 
 from edgecsi.bundle.manifest import ENGINE_FILES
-from edgecsi.errors import BuildError
+from edgecsi.errors import BuildError, UnavailableError
 from edgecsi.export.builders import openvino, ort, tensorrt
 from edgecsi.export.lowering import fp16
 from edgecsi.export.targets import TARGETS
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
-def test_a_target_builds_the_files_of_its_engine(target, student_onnx):
-    built = target.build(target.lower(student_onnx))
+def test_a_target_builds_the_files_of_its_engine(target, lowered):
+    if reason := target.why_not_build():
+        pytest.skip(reason)
+    built = target.build(lowered[target.name])
     assert built.engine == target.engine
     assert tuple(built.files) == ENGINE_FILES[built.engine]
     assert all(built.files.values())
@@ -60,3 +63,31 @@ def test_an_operator_that_the_library_lacks_is_named_in_one_line(small_graph, bu
     with pytest.raises(BuildError, match=operator) as caught:
         builder.build(small_graph([node, cast], pads=np.array([0, 1, 0, 1])))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.calibrated])
+def test_an_int8_target_refuses_a_graph_without_int8(name, student_onnx):
+    with pytest.raises(BuildError, match="computes none of the 0 quantized operators in INT8"):
+        TARGETS[name].build(student_onnx)
+
+
+def test_onnx_runtime_lists_what_it_leaves_in_float(quantized_onnx):
+    (conv,) = [n.name for n in onnx.load_model_from_string(quantized_onnx).graph.node if n.op_type == "Conv"]
+    built = ort.build(quantized_onnx, "int8")
+    assert built.left_in_float == (conv,)  # its convolution is INT8 only with a quantized output
+    assert built.precision_checked == "engine"
+
+
+def test_openvino_computes_all_of_it_in_int8(quantized_onnx):
+    built = openvino.build(quantized_onnx, "int8")
+    assert built.left_in_float == ()
+    assert built.precision_checked == "engine"
+
+
+def test_a_target_that_this_cpu_lacks_says_why(monkeypatch, student_onnx):
+    monkeypatch.setattr("edgecsi.runtime.ov._capabilities", lambda: ["FP32", "INT8"])
+    reason = TARGETS["openvino-bf16"].why_not_build()
+    assert "this CPU computes FP32, INT8 but no BF16, which needs AVX512-BF16 or AMX" in reason
+    assert TARGETS["openvino-fp32"].why_not_build() is None
+    with pytest.raises(UnavailableError, match="openvino-bf16 can't be built here"):
+        TARGETS["openvino-bf16"].build(student_onnx)

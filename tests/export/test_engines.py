@@ -8,10 +8,16 @@ from hypothesis import strategies as st
 
 from edgecsi.export.targets import TARGETS
 
-pytestmark = pytest.mark.parametrize("name", TARGETS)
+RUNNABLE = [name for name, target in TARGETS.items() if name.startswith("trt") or not target.why_not_run()]
+pytestmark = pytest.mark.parametrize("name", RUNNABLE)
 
-ERROR_DB = {"fp32": -60, "fp16": -40}  # of an engine against the PyTorch student
-DEVIATION = {"fp32": 1e-4, "fp16": 1e-2}  # of scale equivariance and batch invariance
+ERROR_DB = {"fp32": -60, "fp16": -40, "bf16": -25, "int8": -20}  # of an engine against the PyTorch student
+DEVIATION = {
+    "fp32": 1e-4,
+    "fp16": 1e-2,
+    "bf16": 1e-2,
+    "int8": 1e-2,
+}  # of scale equivariance and batch invariance
 
 
 def limit(table: dict[str, float], name: str) -> float:

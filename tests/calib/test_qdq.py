@@ -1,0 +1,105 @@
+"""The Q/DQ graph: in the form that three engine libraries take."""
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from int8 import THRESHOLD, all_in_int8
+from onnx import TensorProto, numpy_helper
+
+from edgecsi.calib.candidates import candidates
+from edgecsi.calib.qdq import quantize
+from edgecsi.csi import to_interleaved
+from edgecsi.export.emulation import EmulatedEngine
+from edgecsi.export.graph import quantized_nodes
+from edgecsi.export.targets import TARGETS
+from edgecsi.runtime import start_engine
+
+LAYERS = [
+    "embedding",
+    *(
+        f"blocks.{i}.{name}"
+        for i in range(3)
+        for name in ("qkv", "attention_out", "feed_forward.0", "feed_forward.2")
+    ),
+    "to_features",
+    "to_future",
+]
+
+
+@pytest.fixture(scope="module")
+def full(graph):
+    return all_in_int8(graph)
+
+
+@pytest.fixture(scope="module")
+def stored(full):
+    """Initializers by name."""
+    return {w.name: w for w in onnx.load_model_from_string(full).graph.initializer}
+
+
+@pytest.fixture
+def history(calibration):
+    return to_interleaved(next(calibration.calibration_rows()).history)
+
+
+def test_the_candidates_are_the_students_layers(graph):
+    found = candidates(graph)
+    assert [operator.label for operator in found] == LAYERS
+    # Per antenna: 20 tokens by 128 x 384 for qkv, 16 tokens by 3 x 96 x 128 for the embedding.
+    assert found[1].multiplications == 20 * 128 * 384
+    assert found[0].multiplications == 16 * 3 * 96 * 128
+
+
+def test_every_candidate_is_quantized(graph, full):
+    assert quantized_nodes(full) == [operator.node for operator in candidates(graph)]
+
+
+def test_only_what_was_chosen_is_quantized(graph):
+    chosen = candidates(graph)[3:5]
+    lowered = quantize(graph, chosen, {operator.activation: THRESHOLD for operator in chosen})
+    assert quantized_nodes(lowered) == [operator.node for operator in chosen]
+
+
+def test_weights_are_symmetric_int8_per_output_channel(stored):
+    weights = {name: numpy_helper.to_array(w) for name, w in stored.items() if name.endswith("_quantized")}
+    assert len(weights) == 15
+    for name, weight in weights.items():
+        scale = numpy_helper.to_array(stored[name.replace("_quantized", "_scale")])
+        channel = 0 if weight.ndim == 3 else 1
+        peak = np.abs(weight.astype(int)).max(axis=tuple(set(range(weight.ndim)) - {channel}))
+        assert scale.shape == (weight.shape[channel],)
+        assert (peak == 127).all()
+
+
+def test_every_zero_point_is_zero_and_no_bias_is_quantized(full, stored):
+    for name, weight in stored.items():
+        if name.endswith("_zero_point"):
+            assert not numpy_helper.to_array(weight).any()
+        if name.endswith(".bias"):
+            assert weight.data_type == TensorProto.FLOAT
+
+
+def test_the_same_choice_gives_the_same_bytes(graph, full):
+    assert all_in_int8(graph) == full
+
+
+def run_ort(graph, history):
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    return session.run(None, {"csi_history": history})[0]
+
+
+def error_db(found, exact):
+    return 20 * np.log10(np.linalg.norm(found - exact) / np.linalg.norm(exact))
+
+
+def test_the_engine_libraries_lose_the_same_by_it(graph, full, history):
+    exact = run_ort(graph, history)
+    expected = error_db(run_ort(full, history), exact)
+    assert -60 < expected < -20
+    for name in ("ort-int8", "openvino-int8"):
+        built = TARGETS[name].build(full)
+        found = start_engine(built.engine, built.files, threads=1, precision="int8").run(history)
+        assert abs(error_db(found, exact) - expected) < 1, name
+    emulated = EmulatedEngine(TARGETS["trt-int8"].lower(full)).run(history)
+    assert abs(error_db(emulated, exact) - expected) < 1
