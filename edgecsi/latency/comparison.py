@@ -18,7 +18,7 @@ from edgecsi.latency.results import Comparison, Setting
 # Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom; 1.96 from there on is within 6 %.
 T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
 T95_MANY = 2.086  # 20 degrees of freedom; a little wide for more
-MIN_STARTS = 3
+MIN_SAMPLES = 3  # two would give an interval of many decades
 
 Rounds = Sequence[Sequence[NDArray[np.float64]]]  # [start][round] -> times
 
@@ -27,14 +27,14 @@ def compare(
     subject: str, baseline: str, setting: Setting, times: Rounds, reference: Rounds, p: float, name: str
 ) -> Comparison:
     """Ratio of percentile p of `times` to that of `reference`."""
-    by_start = len(times) >= MIN_STARTS
+    by_start = len(times) >= MIN_SAMPLES
     if by_start:
         pairs = [(np.concatenate(a), np.concatenate(b)) for a, b in zip(times, reference, strict=True)]
     else:
         pairs = [pair for a, b in zip(times, reference, strict=True) for pair in zip(a, b, strict=False)]
     logs = np.array([np.log(np.quantile(a, p) / np.quantile(b, p)) for a, b in pairs])
     low = high = None
-    if len(logs) > 1:
+    if len(logs) >= MIN_SAMPLES:
         half = student_t(len(logs) - 1) * float(logs.std(ddof=1)) / np.sqrt(len(logs))
         low, high = float(np.exp(logs.mean() - half)), float(np.exp(logs.mean() + half))
     return Comparison(

@@ -41,10 +41,10 @@ def test_with_few_starts_rounds_are_the_samples():
     assert (entry.samples, entry.sampled) == (8, "rounds")
 
 
-def test_one_sample_has_no_interval():
-    times = [[np.array([2.0])]]
-    entry = ratio(times, [[np.array([1.0])]])
-    assert (entry.ratio, entry.low, entry.high) == (2.0, None, None)
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_fewer_than_three_samples_have_no_interval(rounds):
+    entry = ratio([[np.array([2.0])] * rounds], [[np.array([1.0])] * rounds])
+    assert (entry.ratio, entry.low, entry.high) == (pytest.approx(2.0), None, None)
 
 
 @pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (4, 2.776), (10, 2.228), (30, 2.086)])
