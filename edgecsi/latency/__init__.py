@@ -1,7 +1,7 @@
 """How long an engine takes on this machine, and which radio deadlines it keeps.
 
-percentiles: what a count of calls can support. budgets: deadlines as data. measure: the hot loops.
-subjects: what is measured; worker: its own process. inputs: seeded test signals. verdicts: times
-against budgets. environment: what the numbers depend on. results: the report's schema. session: all
-together.
+The way of a measurement: `plan` (how much) -> `session` (everything, in turns) -> `track` (one subject at
+one setting) -> `worker` (its own process) -> `warm` (the loaded engine) -> `measure` (the hot loops).
+What is measured is in `subjects` and `inputs`; what is made of it in `summary`, `percentiles`, `verdicts`,
+`capacity` and `comparison`; the deadlines in `budgets`; the report's schema in `results`.
 """

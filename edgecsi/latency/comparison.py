@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from edgecsi.latency.results import Comparison, Setting
 
-# Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom; 1.96 from there on is within 6 %.
+# Two-sided 95 % quantiles of Student's t for 1, 2, ... degrees of freedom.
 T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145)
-T95_MANY = 2.086  # 20 degrees of freedom; a little wide for more
+T95_MANY = 2.131  # 15 degrees of freedom; at most 9 % wide for more
 MIN_SAMPLES = 3  # two would give an interval of many decades
 
 Rounds = Sequence[Sequence[NDArray[np.float64]]]  # [start][round] -> times

