@@ -1,0 +1,161 @@
+"""INT8 targets in the main job and from a bundle, run for real."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tiny_compress
+from command_line import edgecsi
+
+from edgecsi.bundle import open_bundle
+from edgecsi.calib.calibration_set import CalibrationSet
+from edgecsi.calib.sampling import Recipe, sample
+from edgecsi.channel import Dataset, write_dataset
+
+GOALS = ("--max-nmse-loss-db", "0.5", "--max-worst-speed-loss-db", "0.5")
+
+
+@pytest.fixture(scope="module")
+def data(compressed):
+    """The dataset that the shared run generated."""
+    (folder,) = (compressed / ".cache").glob("data-*")
+    return folder / "channels.h5"
+
+
+@pytest.fixture(scope="module")
+def calibration(data, tmp_path_factory):
+    path = tmp_path_factory.mktemp("int8") / "cal.h5"
+    sample(data, path, Recipe(users=6, held_out=3))
+    return path
+
+
+@pytest.fixture(scope="module")
+def int8_build(compressed, tmp_path_factory):
+    """The shared output folder after a run for INT8, and what that run printed."""
+    build = shutil.copytree(compressed, tmp_path_factory.mktemp("int8_build") / "build")
+    done = tiny_compress.run(build, *GOALS, targets=("ort-fp32", "ort-int8", "trt-int8"))
+    assert done.code == 0, done.stderr
+    return build, done
+
+
+@pytest.fixture
+def report(int8_build):
+    return json.loads((int8_build[0] / "compress.json").read_text())
+
+
+def rebuild(bundle, target, out, *more):
+    return edgecsi("build", bundle, "--target", target, "-o", out, *GOALS, *more)
+
+
+def test_int8_bundles_name_their_calibration_set(int8_build):
+    build, _ = int8_build
+    (calibration,) = (build / ".cache").glob("calibration-*/calibration.h5")
+    with CalibrationSet.open(calibration) as opened:
+        for name in ("ort-int8", "trt-int8"):
+            manifest = open_bundle(build / f"{name}.edgecsi").manifest
+            assert (manifest.precision, manifest.calibration_set) == ("int8", opened.id)
+    assert open_bundle(build / "ort-fp32.edgecsi").manifest.calibration_set is None
+
+
+def test_the_proof_is_of_the_engine_itself_where_it_runs(int8_build):
+    proof = open_bundle(int8_build[0] / "ort-int8.edgecsi").manifest.nmse
+    assert proof.engine_executed
+    assert proof.precision_checked == "engine"
+    assert -80 < proof.relative_error_db < -30
+
+
+def test_the_report_says_what_stayed_in_float_and_why(report, int8_build):
+    found = report["quantization"]
+    assert 0 < found["int8_share"] < 1
+    floats = [operator for operator in found["operators"] if operator["precision"] == "float"]
+    assert floats
+    for operator in floats:
+        assert f"{operator['layer']} stays in float: {operator['reason']}" in int8_build[1].stdout
+
+
+def test_int8_is_timed_beside_fp32_and_the_fastest_is_recommended(report, int8_build):
+    timings = {timing["target"]: timing["p50_ms"] for timing in report["timings"]}
+    assert set(timings) == {"ort-fp32", "ort-int8"}
+    assert report["recommended"] == min(timings, key=timings.get)
+    assert f"recommended: {report['recommended']}" in int8_build[1].stdout
+
+
+def test_a_second_run_redoes_nothing(int8_build):
+    build, _ = int8_build
+    done = tiny_compress.run(build, *GOALS, targets=("ort-fp32", "ort-int8", "trt-int8"))
+    assert "nothing to do" in done.stdout
+
+
+def test_other_goals_quantize_anew_and_goals_that_int8_can_not_hold_fail_only_int8(int8_build):
+    build, _ = int8_build
+    done = tiny_compress.run(build, "--max-nmse-loss-db", "-1", targets=("ort-fp32", "ort-int8"))
+    assert done.code == 1
+    assert "ort-int8: INT8 can't hold the goals: even" in done.stderr
+    found = json.loads((build / "compress.json").read_text())
+    assert [bool(target["error"]) for target in found["targets"]] == [False, True]
+    assert found["timings"] == []
+
+
+def test_a_given_calibration_set_replaces_the_stage(compressed, data, calibration, tmp_path):
+    out = tmp_path / "build"
+    done = edgecsi(
+        *("compress", "--target", "ort-int8", "--data", data, "--student", compressed / "student"),
+        *("--calibration", calibration, "-o", out, "--dry-run", "--json", "-"),
+    )
+    assert done.code == 0, done.stderr
+    stages = [row["stage"] for row in json.loads(done.stdout)]
+    assert stages == [
+        *("scores", "graph", "quantized", "engine-ort-int8", "proof-ort-int8", "engine-ort-fp32", "timing")
+    ]
+
+
+@pytest.mark.parametrize("target", ["ort-int8", "openvino-int8"])
+def test_an_int8_engine_from_a_bundle_and_a_calibration_set(compressed, calibration, tmp_path, target):
+    done = rebuild(
+        compressed / "ort-fp32.edgecsi", target, tmp_path / "b.edgecsi", "--calibration", calibration
+    )
+    assert done.code == 0, done.stderr
+    manifest = open_bundle(tmp_path / "b.edgecsi").manifest
+    with CalibrationSet.open(calibration) as opened:
+        assert manifest.calibration_set == opened.id
+    assert edgecsi("verify", tmp_path / "b.edgecsi", "--require-run").code == 0
+
+
+def test_without_a_calibration_set_a_line_says_how_to_make_one(compressed, tmp_path):
+    done = rebuild(compressed / "ort-fp32.edgecsi", "ort-int8", tmp_path / "b.edgecsi")
+    assert done.code == 1
+    assert done.stderr.count("\n") == 1
+    assert "ort-int8 needs a calibration set: --calibration FILE" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def other_dataset(data, path, antennas=32, speed_kmh=None):
+    with Dataset.open(data) as source:
+        history, future = source.history(slice(None))[:, :antennas], source.future(slice(None))[:, :antennas]
+        shape = type(source.shape)(
+            antennas, source.shape.history, source.shape.future, source.shape.subcarriers
+        )
+        speeds = source.speed_kmh if speed_kmh is None else np.full(len(source), speed_kmh, np.float32)
+        with write_dataset(path, source.info, shape, len(source)) as writer:
+            writer.write(0, history, future, speeds, source.drop)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"antennas": 8}, "but the student predicts"),
+        ({"speed_kmh": 400}, "covers 400 km/h, but none of the tested"),
+    ],
+)
+def test_a_set_that_does_not_fit_is_one_line_and_leaves_nothing(compressed, data, tmp_path, changes, message):
+    wrong = tmp_path / "wrong.h5"
+    sample(other_dataset(data, tmp_path / "other.h5", **changes), wrong, Recipe(users=6, held_out=3))
+    out = tmp_path / "out"
+    out.mkdir()
+    done = rebuild(compressed / "ort-fp32.edgecsi", "ort-int8", out / "b.edgecsi", "--calibration", wrong)
+    assert done.code == 1
+    assert done.stderr.count("\n") == 1
+    assert message in done.stderr
+    assert list(out.iterdir()) == []
