@@ -1,4 +1,4 @@
-"""Where a benchmark ran: written beside its numbers."""
+"""Where a benchmark ran, written beside its numbers, and what memory it takes."""
 
 from __future__ import annotations
 
@@ -32,6 +32,13 @@ def environment() -> dict[str, object]:
         "libraries": {name: found for name in LIBRARIES if (found := _version(name))},
         "edgecsi_commit": _commit(),
     }
+
+
+def memory_mb() -> dict[str, float]:
+    """Resident memory of this process, now and at its peak."""
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    fields = {"resident": "VmRSS", "peak": "VmHWM"}
+    return {name: int(status[field].split()[0]) / 1024 for name, field in fields.items()}
 
 
 def _cpu_model() -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from environment import environment
+from environment import environment, memory_mb
 
 from edgecsi.channel import ChannelInfo, write_dataset
 from edgecsi.csi import CsiShape
@@ -47,13 +47,6 @@ def write_noise(path: Path, users: int) -> None:
             ).view(np.complex64)[..., 0]
             history, future = np.split(csi, [SHAPE.history], axis=2)
             writer.write(first, history, future, np.full(len(rows), 30.0), rows // USERS_PER_DROP)
-
-
-def memory_mb() -> dict[str, float]:
-    """Resident memory of this process, now and at its peak."""
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    fields = {"resident": "VmRSS", "peak": "VmHWM"}
-    return {name: int(status[field].split()[0]) / 1024 for name, field in fields.items()}
 
 
 def train(path: Path, steps: int) -> dict:

@@ -37,17 +37,18 @@ class TargetTiming(BaseModel):
 
 @dataclass(frozen=True)
 class EngineSubject:
-    """What an engine stage wrote, as something to time."""
+    """What an engine stage wrote, as something to time. label: its name in the report (None: the target)."""
 
     target: str
     folder: Path
     shape: CsiShape
+    label: str | None = None
 
     def describe(self) -> Subject:
-        """The engine by its target's name."""
+        """The engine by its label."""
         target = get_target(self.target)
         return Subject(
-            name=self.target,
+            name=self.label or self.target,
             kind="bundle",
             engine=target.engine,
             precision=target.precision,
