@@ -109,10 +109,10 @@ class Profile(_Recipe):
 
 
 PROFILES = {
-    # Two cores without a GPU, about a quarter of an hour: only users and epochs shrink.
+    # Two cores without a GPU, about ten minutes: only users and epochs shrink.
     "quick": Profile(
-        data=DataRecipe(users=600),
-        teacher=TeacherRecipe(max_users=160, epochs=3, batch_users=8, learning_rate=1e-3),
+        data=DataRecipe(users=500),
+        teacher=TeacherRecipe(max_users=120, epochs=3, batch_users=8, learning_rate=1e-3),
         student=StudentRecipe(epochs=12, batch_users=8, learning_rate=3e-3),
     ),
     # The papers' size; for a CUDA device.
