@@ -34,7 +34,7 @@ class CsiShape:
 
 
 def to_interleaved(csi: NDArray[np.complexfloating]) -> NDArray[np.float32]:
-    """complex [..., subcarrier] -> float32 [..., subcarrier, 2] (re, im); a view when already complex64, C order."""
+    """complex [..., subcarrier] -> float32 [..., subcarrier, 2] (re, im); a view of complex64 in C order."""
     csi = np.ascontiguousarray(csi, dtype=np.complex64)
     return csi.view(np.float32).reshape(*csi.shape, 2)
 

@@ -48,7 +48,7 @@ def open_hdf5(path: Path) -> h5py.File:
 
 @contextmanager
 def new_hdf5(path: Path, size: int) -> Iterator[h5py.File]:
-    """Yield a new file that will be `path`, which appears complete or not at all; OSError if there is no room.
+    """Yield a new file that will be `path`, which appears whole or not at all; OSError if there is no room.
 
     size: bytes of data that it will hold. HDF5 can't close a file on a full disk and crashes at exit: so ask
     for the room before HDF5 is involved, and once more since opening empties the file.
