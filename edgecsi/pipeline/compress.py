@@ -18,11 +18,11 @@ from edgecsi.pipeline import work
 from edgecsi.pipeline.assemble import locked, manifest_for, place_bundle
 from edgecsi.pipeline.plan import Plan, make_plan
 from edgecsi.pipeline.proof import Measured, load_built, proof_of
+from edgecsi.pipeline.recommendation import fastest, time_engines
 from edgecsi.pipeline.request import CompressRequest
 from edgecsi.pipeline.results import CompressReport, TargetResult
 from edgecsi.pipeline.stage import Stage, digests
 from edgecsi.pipeline.testset import golden_set, test_users
-from edgecsi.pipeline.timing import TargetTiming
 from edgecsi.progress import say
 
 REFERENCE = "the PyTorch student"
@@ -56,7 +56,7 @@ def compress(request: CompressRequest) -> CompressReport:
     with locked(request.out):
         _publish(plan, request.out)
         results = [_finish_target(plan, request, name, no_int8) for name in request.targets]
-        timings = [] if no_int8 else _timings(plan)
+        timings = [] if no_int8 else time_engines(plan)
         scores = {name: NmseReport(**values) for name, values in _scores(plan).items()}
         report = CompressReport(
             ran=plan.cache.made,
@@ -66,7 +66,7 @@ def compress(request: CompressRequest) -> CompressReport:
             test_set=_test_set(plan),
             quantization=None if no_int8 else _quantization(plan),
             timings=timings,
-            recommended=_fastest(results, timings),
+            recommended=fastest(results, timings),
         )
         sweep(request.out / REPORT)
         write_json(request.out / REPORT, report.model_dump())
@@ -135,31 +135,6 @@ def _quantization(plan: Plan) -> QuantizationReport | None:
     if plan.quantized is None:
         return None
     return QuantizationReport(**work.read_json(plan.cache.path(plan.quantized) / work.QUANTIZATION))
-
-
-def _timings(plan: Plan) -> list[TargetTiming]:
-    """Time the engines that could be built; a competitor that fails is left out and said."""
-    built = {}
-    for name, stage in plan.timed.items():
-        try:
-            if name in plan.engines:
-                built |= {name: stage} if plan.cache.holds(stage) else {}
-            else:
-                plan.cache.get(stage)
-                built[name] = stage
-        except EdgeCsiError as error:
-            say(f"{name} is not timed: {error}")
-    if not built:
-        return []
-    folder = plan.cache.get(plan.timing(built))
-    return [TargetTiming(**values) for values in work.read_json(folder / work.TIMING)]
-
-
-def _fastest(results: list[TargetResult], timings: list[TargetTiming]) -> str | None:
-    """The fastest target that was asked for and holds its goals."""
-    good = {result.target for result in results if result.proof and result.proof.goals_met}
-    timed = [timing for timing in timings if timing.target in good]
-    return min(timed, key=lambda timing: timing.p50_ms).target if timed else None
 
 
 def _golden(plan: Plan) -> object:
