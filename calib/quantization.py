@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from edgecsi.bundle import Goals
 from edgecsi.calib.calibration_set import CalibrationSet
 from edgecsi.calib.candidates import Candidate, candidates
+from edgecsi.calib.equalization import equalize
 from edgecsi.calib.judge import Judge
 from edgecsi.calib.judgement import Judgement
 from edgecsi.calib.qdq import quantize
@@ -36,20 +37,21 @@ def quantize_to_goals(
 
     DataError for a calibration set that can't be used, BuildError when no operator meets the goals in INT8.
     """
-    operators = candidates(graph)
-    if not operators:
+    if not candidates(graph):
         raise BuildError("nothing to quantize: the graph multiplies no activation with constant weights")
-    thresholds = activation_thresholds(graph, calibration, operators, method)
+    even = equalize(graph, calibration)
+    operators = candidates(even)
+    thresholds = activation_thresholds(even, calibration, operators, method)
     judge = Judge(graph, calibration)
 
     def judged(chosen: Sequence[Candidate]) -> Judgement:
-        return judge.judge(quantize(graph, chosen, thresholds))
+        return judge.judge(quantize(even, chosen, thresholds))
 
     alone = {operator: judged([operator]) for operator in track(operators, "sensitivity", len(operators))}
     choice = choose(judged, alone, goals)
     if choice is None:
         raise BuildError(_nothing_fits(alone, goals))
-    lowered = quantize(graph, choice.quantized, thresholds)
+    lowered = quantize(even, choice.quantized, thresholds)
     return Quantized(lowered, _report(lowered, calibration, goals, method, thresholds, alone, choice))
 
 

@@ -50,6 +50,22 @@ def activation_statistics(
     return histograms
 
 
+def channel_peaks(
+    graph: bytes, calibration: CalibrationSet, activations: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Largest magnitude of every channel (the last axis) of these activations: name -> float32 [channel]."""
+    if not activations:
+        return {}
+    session = _session(graph, activations)
+    peaks: dict[str, NDArray[np.float32]] = {}
+    for rows in track(calibration.calibration_rows(), "channels", calibration.batch_count):
+        outputs = session.run(list(activations), {"csi_history": to_interleaved(rows.history)})
+        for name, values in zip(activations, outputs, strict=True):
+            highest = np.abs(values).reshape(-1, values.shape[-1]).max(axis=0)
+            peaks[name] = np.maximum(peaks.get(name, highest), highest)
+    return peaks
+
+
 def _check_channels(calibration: CalibrationSet, alive: NDArray[np.bool_]) -> None:
     """alive [antenna, subcarrier]: whether any user has power there."""
     for name, used in (("antenna", alive.any(axis=1)), ("subcarrier", alive.any(axis=0))):

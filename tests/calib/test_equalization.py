@@ -1,0 +1,59 @@
+"""Equalization: the same function, and even channels where it was applied."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+
+from edgecsi.calib.candidates import candidates
+from edgecsi.calib.equalization import equalize
+from edgecsi.calib.judge import Judge
+from edgecsi.calib.qdq import quantize
+from edgecsi.calib.quantization import activation_thresholds
+from edgecsi.calib.statistics import channel_peaks
+from edgecsi.csi import CsiShape, to_interleaved
+from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.models.csi_alm_light import CsiAlmLight
+
+EVEN = [f"blocks.{i}.{name}" for i in range(3) for name in ("qkv", "feed_forward.0")]
+
+
+@pytest.fixture(scope="module")
+def uneven() -> bytes:
+    """A student whose LayerNormalizations scale channels by up to a hundred."""
+    torch.manual_seed(0)
+    student = CsiAlmLight(CsiShape()).eval()
+    with torch.no_grad():
+        for block in student.blocks:
+            for norm in (block.attention_norm, block.feed_forward_norm):
+                norm.weight.copy_(10 ** torch.empty(128).uniform_(-1, 1))
+                norm.bias.normal_()
+    return export_onnx(student, CsiShape())
+
+
+def test_it_computes_the_same(uneven, calibration):
+    history = to_interleaved(next(calibration.calibration_rows()).history)
+    before, after = (
+        onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"]).run(
+            None, {"csi_history": history}
+        )[0]
+        for graph in (uneven, equalize(uneven, calibration))
+    )
+    assert np.linalg.norm(after - before) < 1e-5 * np.linalg.norm(before)
+
+
+def test_every_channel_has_the_same_peak(uneven, calibration):
+    graph = equalize(uneven, calibration)
+    names = [operator.activation for operator in candidates(graph) if operator.label in EVEN]
+    assert len(names) == len(EVEN)
+    for peaks in channel_peaks(graph, calibration, names).values():
+        np.testing.assert_allclose(peaks, peaks[0], rtol=1e-4)
+
+
+def test_the_layers_lose_less_by_int8(uneven, calibration):
+    judge, errors = Judge(uneven, calibration), []
+    for graph in (uneven, equalize(uneven, calibration)):
+        chosen = [operator for operator in candidates(graph) if operator.label in EVEN]
+        thresholds = activation_thresholds(graph, calibration, chosen, "mse")
+        errors.append(judge.judge(quantize(graph, chosen, thresholds)).relative_error_db)
+    assert errors[1] < errors[0] - 3
