@@ -22,6 +22,7 @@ from environment import environment, memory_mb
 
 from edgecsi.calib.calibration_set import CalibrationSet
 from edgecsi.calib.candidates import candidates
+from edgecsi.calib.equalization import equalize
 from edgecsi.calib.quantization import activation_thresholds
 from edgecsi.calib.sampling import Recipe, sample
 from edgecsi.channel import ChannelInfo, write_dataset
@@ -65,7 +66,8 @@ def calibrate(folder: Path, users: int) -> dict:
     sample(folder / f"{users}.h5", path, Recipe(users, HELD_OUT))
     sampled = memory_mb()
     with CalibrationSet.open(path) as calibration:
-        thresholds = activation_thresholds(graph, calibration, candidates(graph), "mse")
+        even = equalize(graph, calibration)
+        thresholds = activation_thresholds(even, calibration, candidates(even), "mse")
     path.unlink()
     return {"users": users, "sampled_mb": sampled, "calibrated_mb": memory_mb(), "ranges": len(thresholds)}
 

@@ -12,6 +12,7 @@ from edgecsi.errors import BundleError, DataError
 from edgecsi.export.targets import get_target
 from edgecsi.pipeline.assemble import locked, manifest_for, place_bundle
 from edgecsi.pipeline.proof import Case, make_runner, measure, proof_of
+from edgecsi.progress import say
 
 REFERENCE = "the student's outputs in the golden set"
 
@@ -41,6 +42,8 @@ def rebuild(
         calibration_set, start = _quantize(target_name, graph, calibration, old, golden.speed_kmh, goals)
     lowered = target.lower(start)
     built = target.build(lowered)
+    if built.left_in_float:
+        say(f"{target_name} computes in float although they are quantized: {', '.join(built.left_in_float)}")
     case = Case(golden.history, golden.student, golden.truth, golden.speed_kmh)
     measured = measure(make_runner(target_name, built, lowered), [case])
     proof = proof_of(

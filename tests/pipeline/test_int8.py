@@ -159,3 +159,31 @@ def test_a_set_that_does_not_fit_is_one_line_and_leaves_nothing(compressed, data
     assert done.stderr.count("\n") == 1
     assert message in done.stderr
     assert list(out.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "redone"),
+    [
+        ("calibration.users=9", ["calibration", "quantized", "engine-ort-int8", "proof-ort-int8", "timing"]),
+        (
+            "calibration.snr_db=10",
+            ["calibration", "quantized", "engine-ort-int8", "proof-ort-int8", "timing"],
+        ),
+        ("calibration.range_method=entropy", ["quantized", "engine-ort-int8", "proof-ort-int8", "timing"]),
+    ],
+)
+def test_a_changed_setting_of_calibration_redoes_only_int8(tmp_path, change, redone):
+    def stages(*more):
+        plan = tiny_compress.run(
+            tmp_path, "--dry-run", "--json", "-", *more, targets=("ort-fp32", "ort-int8")
+        )
+        return {row["stage"]: row["key"] for row in json.loads(plan.stdout)}
+
+    before, after = stages(), stages("--set", change)
+    assert [name for name, key in after.items() if before[name] != key] == redone
+
+
+def test_an_unknown_range_method_is_one_line(tmp_path):
+    done = tiny_compress.run(tmp_path, "--set", "calibration.range_method=max", targets=("ort-int8",))
+    assert done.code == 1
+    assert "--set calibration.range_method: Input should be 'min-max', 'percentile'" in done.stderr
