@@ -19,8 +19,9 @@ TARGETS = ("ort-fp32",)
 
 # Sends itself a signal at the n-th file operation that matches: a moment that no clock decides.
 STRUCK = """
-import os, re, sys
+import os, re, signal, sys
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits it ignored
 signal_number, pattern, count = int(sys.argv[1]), re.compile(sys.argv[2]), int(sys.argv[3])
 sys.argv[1:4] = []
 
