@@ -36,12 +36,15 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class _Row:
-    """user: index in the dataset; draw: of the noise, so that its levels differ."""
+class _Rows:
+    """The rows of the file.
 
-    user: int
-    snr_db: float
-    draw: int
+    user: int64 [row], index in the dataset; level: int64 [row], index in `levels`, the SNR in dB.
+    """
+
+    user: NDArray[np.int64]
+    level: NDArray[np.int64]
+    levels: tuple[float, ...]
 
 
 def sample(data: Path, path: Path, recipe: Recipe) -> None:
@@ -59,15 +62,15 @@ def sample(data: Path, path: Path, recipe: Recipe) -> None:
             held_out=recipe.held_out,
         )
         shape = dataset.shape
-        size = len(rows) * 8 * (math.prod(shape.history_shape) + math.prod(shape.future_shape))
-        with interrupts_noted() as raise_interrupt, new_hdf5(path, size + 128 * len(rows)) as file:
+        size = len(rows.user) * 8 * (math.prod(shape.history_shape) + math.prod(shape.future_shape))
+        with interrupts_noted() as raise_interrupt, new_hdf5(path, size + 128 * len(rows.user)) as file:
             file.attrs.update({"format": FORMAT, "format_version": FORMAT_VERSION, **info.model_dump()})
             for _ in _write(file, dataset, rows, recipe.seed):
                 raise_interrupt()
 
 
-def _choose(dataset: Dataset, recipe: Recipe) -> list[_Row]:
-    """The rows of the file, in its order."""
+def _choose(dataset: Dataset, recipe: Recipe) -> _Rows:
+    """Whom to draw, and at which SNR."""
     parts = split(dataset)
     for part, count, option in (
         (parts.train, recipe.users, "training"),
@@ -80,12 +83,16 @@ def _choose(dataset: Dataset, recipe: Recipe) -> list[_Row]:
             )
     levels = (CLEAN, *dict.fromkeys(recipe.snr_db))
     order, turns = stratified_order(*_strata(dataset, parts.train), recipe.seed)
-    level = balanced_levels(turns, len(levels))[: recipe.users]
     chosen = parts.train[order[: recipe.users]]
-    calibrating = [_Row(int(u), levels[i], int(i)) for u, i in sorted(zip(chosen, level, strict=True))]
+    level = balanced_levels(turns, len(levels))[: recipe.users]
+    ascending = np.argsort(chosen)  # neighbours in the dataset are read together
     order, _ = stratified_order(*_strata(dataset, parts.val), recipe.seed)
     judging = np.sort(parts.val[order[: recipe.held_out]])
-    return calibrating + [_Row(int(u), snr, i) for i, snr in enumerate(levels) for u in judging]
+    return _Rows(
+        user=np.concatenate([chosen[ascending], *[judging] * len(levels)]),
+        level=np.concatenate([level[ascending], np.repeat(np.arange(len(levels)), len(judging))]),
+        levels=levels,
+    )
 
 
 def _strata(dataset: Dataset, users: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
@@ -99,24 +106,22 @@ def _strata(dataset: Dataset, users: NDArray[np.int64]) -> tuple[NDArray[np.floa
     return dataset.speed_kmh[users], np.concatenate(power)
 
 
-def _write(file: h5py.File, dataset: Dataset, rows: list[_Row], seed: int) -> Iterator[None]:
+def _write(file: h5py.File, dataset: Dataset, rows: _Rows, seed: int) -> Iterator[None]:
     """Write the rows block by block; yields after each."""
-    users = np.array([row.user for row in rows], np.int64)
-    snr_db = np.array([row.snr_db for row in rows], np.float32)
-    file.create_dataset("user", data=users)
-    file.create_dataset("snr_db", data=snr_db)
-    file.create_dataset("speed_kmh", data=dataset.speed_kmh[users])
-    shape = dataset.shape
+    file.create_dataset("user", data=rows.user)
+    file.create_dataset("snr_db", data=np.array(rows.levels, np.float32)[rows.level])
+    file.create_dataset("speed_kmh", data=dataset.speed_kmh[rows.user])
+    shape, count = dataset.shape, len(rows.user)
     for name, one in (("history", shape.history_shape), ("future", shape.future_shape)):
-        file.create_dataset(name, (len(rows), *one), np.complex64, chunks=(1, *one), fletcher32=True)
-    for first in range(0, len(rows), BLOCK_USERS):
+        file.create_dataset(name, (count, *one), np.complex64, chunks=(1, *one), fletcher32=True)
+    for first in range(0, count, BLOCK_USERS):
         block = slice(first, first + BLOCK_USERS)
-        history = dataset.history(users[block])
-        for i, row in enumerate(rows[block]):
-            if row.snr_db != CLEAN:
-                history[i : i + 1] = add_noise(
-                    history[i : i + 1], users[block][i : i + 1], row.snr_db, seed, row.draw
-                )
+        users, level = rows.user[block], rows.level[block]
+        history = dataset.history(users)
+        for i, snr_db in enumerate(rows.levels):
+            if snr_db != CLEAN:  # the level also chooses the noise, so that a user's levels differ
+                noisy = level == i
+                history[noisy] = add_noise(history[noisy], users[noisy], snr_db, seed, draw=i)
         file["history"][block] = history
-        file["future"][block] = dataset.future(users[block])
+        file["future"][block] = dataset.future(users)
         yield
