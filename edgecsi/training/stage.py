@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -91,13 +91,6 @@ def config_of(
             backbone_folder=folder,
             seed=seed,
         )
-
-
-def with_draws(data: TrainingData, draws: int) -> TrainingData:
-    """The same data with another number of augmentation draws; clean data has only one."""
-    if data.augmentation.snr_db is None:
-        draws = 1
-    return replace(data, augmentation=replace(data.augmentation, draws=draws))
 
 
 def _some(users: np.ndarray, count: int | None, seed: int) -> np.ndarray:
