@@ -30,7 +30,7 @@ class Recipe:
     """
 
     users: int = 256
-    held_out: int = 48
+    held_out: int = 96
     snr_db: tuple[float, ...] = (20.0,)
     seed: int = 0
 

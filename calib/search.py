@@ -14,8 +14,10 @@ from edgecsi.calib.candidates import Candidate
 from edgecsi.calib.judgement import Judgement
 
 MAX_RELATIVE_ERROR_DB = -35.0
-MARGIN_DB = 1.0  # the search stays this far below MAX_RELATIVE_ERROR_DB,
-MARGIN = 0.7  # and within this share of the goals: other users than the held-out ones will test the engine
+# Other users than the held-out ones will test the engine. With 48 to 64 of them the relative error was up to
+# 1.2 dB larger on the test users, and the loss at the worst speed up to 1.6 times as large.
+MARGIN_DB = 2.0  # the search stays this far below MAX_RELATIVE_ERROR_DB,
+MARGIN = 0.5  # and within this share of the goals
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def command() -> None:
 @click.option(
     "--held-out",
     type=click.IntRange(1),
-    default=48,
+    default=96,
     show_default=True,
     help="Validation users that judge what INT8 loses.",
 )

@@ -78,7 +78,7 @@ class CalibrationRecipe(_Recipe):
     """
 
     users: PositiveInt = 256
-    held_out: PositiveInt = 48
+    held_out: PositiveInt = 96
     snr_db: float = 20.0
     range_method: Literal["min-max", "percentile", "entropy", "mse"] = "mse"
 

@@ -60,7 +60,7 @@ def test_of_two_that_are_equally_sensitive_the_larger_is_quantized():
     small, large = operator(0, 1000), operator(1, 3000)
 
     def judge(chosen):
-        return judgement(-38.5 + 10 * np.log10(len(chosen)))
+        return judgement(-40 + 10 * np.log10(len(chosen)))
 
     found = choose(judge, {small: judge([small]), large: judge([large])}, GOALS)
     assert found.quantized == (large,)
