@@ -25,12 +25,16 @@ from edgecsi.models.csi_alm import CsiAlm
 from edgecsi.models.csi_alm_light import CsiAlmLight
 
 
+# Networks that need nothing but the shape of the CSI, by name.
+STUDENTS = {"csi-alm-light": CsiAlmLight}
+
+
 class ModelConfig(BaseModel):
     """What a network is: enough to build it again without its weights."""
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Literal["csi-alm", "csi-alm-light"]
+    name: Literal["csi-alm", "csi-alm-light"]  # the teacher, and every name in STUDENTS
     shape: CsiShape
     duplex: Literal["tdd", "fdd"]
     step_s: float
@@ -49,8 +53,8 @@ class ModelConfig(BaseModel):
 
 def build_network(config: ModelConfig) -> nn.Module:
     """A new network of this config with seeded weights; the caller sets torch's seed."""
-    if config.name == "csi-alm-light":
-        return CsiAlmLight(config.shape)
+    if config.name in STUDENTS:
+        return STUDENTS[config.name](config.shape)
     backbone = load_backbone(config.backbone, config.backbone_folder, config.seed)
     if config.backbone_digest not in (None, backbone.digest):
         raise ModelError(

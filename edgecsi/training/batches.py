@@ -19,12 +19,14 @@ class Augmentation:
     """Random noise on the history, a pure function of (seed, user, draw): teacher and student see the same.
 
     snr_db: one value or a (low, high) range in dB; None keeps the history clean. The target is always
-    clean. draws: how many different draws a user has; epoch e uses draw e modulo draws.
+    clean. draws: how many different draws a user has; epoch e uses draw e modulo draws. clean_share: the
+    share of (user, draw) pairs whose history stays clean all the same.
     """
 
     snr_db: float | tuple[float, float] | None = None
     draws: int = 1
     seed: int = 0
+    clean_share: float = 0.0
 
     def draw_of(self, epoch: int) -> int:
         """The draw that an epoch uses."""
@@ -36,7 +38,13 @@ class Augmentation:
         """History complex64 [user, antenna, T, K] of these users in this draw."""
         if self.snr_db is None:
             return history
-        return add_noise(history, users, self.snr_db, self.seed, draw)
+        noisy = add_noise(history, users, self.snr_db, self.seed, draw)
+        clean = [self._is_clean(int(user), draw) for user in users]
+        noisy[clean] = history[clean]
+        return noisy
+
+    def _is_clean(self, user: int, draw: int) -> bool:
+        return np.random.default_rng((self.seed, user, draw)).random() < self.clean_share
 
 
 @dataclass
