@@ -66,7 +66,8 @@ def measure(data: TrainingData, backbone: str, epochs: int, target_file: Path) -
         with Targets(target_file) as targets:
             ways = {"cached": targets.relations, "live": live}
             tasks = {
-                way: DistillTask(student, relations, DistillOptions()) for way, relations in ways.items()
+                way: DistillTask(student, relations, DistillOptions(), "nmse")
+                for way, relations in ways.items()
             }
             taken: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
             for epoch in range(epochs):

@@ -104,6 +104,21 @@ def training(epochs: int, learning_rate: float) -> Callable[[Callable], Callable
             help="Different noise per user, in turn over the epochs.",
         ),
         click.option(
+            "--clean-share",
+            type=click.FloatRange(0, 1),
+            default=0.0,
+            show_default=True,
+            help="Share of the histories that stay clean beside --snr-db.",
+        ),
+        click.option(
+            "--objective",
+            type=click.Choice(["nmse", "log-nmse"]),
+            default="nmse",
+            show_default=True,
+            help="log-nmse: a decibel counts the same for every user, slow or fast.",
+        ),
+        click.option("--start-from", type=PATH, help="Continue from the weights of this model folder."),
+        click.option(
             "--precision",
             type=click.Choice(["auto", "fp32", "bf16"]),
             default="auto",

@@ -15,6 +15,7 @@ def training_args(data: Path, seed: int, values: dict[str, Any]) -> tuple[Traini
     from edgecsi.training import Augmentation, TrainOptions
     from edgecsi.training.stage import TrainingData
 
-    draws, snr_db, max_users = (values.pop(name) for name in ("noise_draws", "snr_db", "max_users"))
-    augmentation = Augmentation(snr_db, draws if snr_db else 1, seed)
+    names = ("noise_draws", "snr_db", "max_users", "clean_share")
+    draws, snr_db, max_users, clean_share = (values.pop(name) for name in names)
+    augmentation = Augmentation(snr_db, draws if snr_db else 1, seed, clean_share)
     return TrainingData(data, max_users, augmentation), TrainOptions(**values, seed=seed)

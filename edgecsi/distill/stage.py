@@ -65,7 +65,7 @@ def train_student(
         check_heads(distillation.heads, teacher=reader.widths, student=student)
         train_network(
             config_of(STUDENT, data.path, options.seed),
-            lambda network: DistillTask(network, reader.relations, distillation),
+            lambda network: DistillTask(network, reader.relations, distillation, options.objective),
             data,
             options,
             folder,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from edgecsi.distill.relations import RELATION_HEADS, Scope, relation_loss
-from edgecsi.models.losses import user_nmse
+from edgecsi.models.losses import Objective, nmse_objective, user_nmse
 from edgecsi.models.prediction import Relations
 from edgecsi.training.batches import Batch
 
@@ -30,20 +30,21 @@ class DistillTask(nn.Module):
         network: nn.Module,
         teacher_relations: Callable[[Batch], Relations],
         options: DistillOptions,
+        objective: Objective,
     ) -> None:
         super().__init__()
-        self.network, self.options = network, options
+        self.network, self.options, self.objective = network, options, objective
         self.teacher_relations = teacher_relations
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss and its parts, scalars."""
         prediction = self.network.predict(batch.history, relations=True)
-        nmse = user_nmse(prediction.future, batch.future).mean()
+        nmse = user_nmse(prediction.future, batch.future)
         attention = relation_loss(
             self.teacher_relations(batch), prediction.relations, self.options.heads, self.options.scope
         )
         return {
-            "loss": nmse + self.options.weight * attention,
-            "nmse": nmse.detach(),
+            "loss": nmse_objective(nmse, self.objective) + self.options.weight * attention,
+            "nmse": nmse.detach().mean(),
             "attention": attention.detach(),
         }

@@ -21,12 +21,18 @@ from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.files import atomic_folder
 from edgecsi.models.backbones import load_backbone
+from edgecsi.models.cnn import Cnn
 from edgecsi.models.csi_alm import CsiAlm
 from edgecsi.models.csi_alm_light import CsiAlmLight
-
+from edgecsi.models.llm4cp import Llm4cp
+from edgecsi.models.recurrent import Gru, Lstm, Rnn
+from edgecsi.models.transformer import Transformer
 
 # Networks that need nothing but the shape of the CSI, by name.
 STUDENTS = {"csi-alm-light": CsiAlmLight}
+STUDENTS |= {"cnn": Cnn, "rnn": Rnn, "lstm": Lstm, "gru": Gru, "transformer": Transformer}  # and baselines
+# Networks that stand on a backbone.
+LLM_BACKED = {"csi-alm": CsiAlm, "llm4cp": Llm4cp}
 
 
 class ModelConfig(BaseModel):
@@ -34,7 +40,8 @@ class ModelConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: Literal["csi-alm", "csi-alm-light"]  # the teacher, and every name in STUDENTS
+    # Every name in LLM_BACKED and STUDENTS.
+    name: Literal["csi-alm", "csi-alm-light", "llm4cp", "cnn", "rnn", "lstm", "gru", "transformer"]
     shape: CsiShape
     duplex: Literal["tdd", "fdd"]
     step_s: float
@@ -62,7 +69,7 @@ def build_network(config: ModelConfig) -> nn.Module:
             f"{config.backbone_digest}: get the same weights, or train again"
         )
     config.backbone_digest = backbone.digest
-    return CsiAlm(config.shape, backbone)
+    return LLM_BACKED[config.name](config.shape, backbone)
 
 
 def trained_state(network: nn.Module) -> dict[str, Tensor]:
@@ -110,6 +117,19 @@ def load_config(folder: Path) -> ModelConfig:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "not valid"
         raise ModelError(f"{folder}/config.json: {place}: {first['msg']}") from None
+
+
+def load_like(config: ModelConfig, folder: Path) -> nn.Module:
+    """The network of a model folder, to train on; ModelError unless it is what `config` describes.
+
+    Copies to `config` which backbone it stands on.
+    """
+    found = load_config(folder)
+    if (found.name, found.shape) != (config.name, config.shape):
+        raise ModelError(f"{folder} is {found.name} for {found.shape}, not {config.name} for {config.shape}")
+    config.backbone, config.backbone_folder = found.backbone, found.backbone_folder
+    config.backbone_digest = found.backbone_digest
+    return load(folder)
 
 
 def load(folder: Path) -> nn.Module:

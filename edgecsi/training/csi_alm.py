@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from edgecsi.models.losses import user_nmse
+from edgecsi.models.losses import Objective, nmse_objective, user_nmse
 from edgecsi.training.batches import Batch
 from edgecsi.training.loop import TrainOptions
 from edgecsi.training.stage import TrainingData, config_of, train_network
@@ -17,17 +17,17 @@ ALIGNMENT_WEIGHT = 0.01  # lambda_1 of eq. 31
 class TeacherTask(nn.Module):
     """L_NMSE - lambda_1 * cosine(Y_text, selected prompts)."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, objective: Objective) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.objective = network, objective
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss and its parts, scalars."""
         prediction = self.network.predict(batch.history)
-        nmse = user_nmse(prediction.future, batch.future).mean()
+        nmse = user_nmse(prediction.future, batch.future)
         return {
-            "loss": nmse - ALIGNMENT_WEIGHT * prediction.alignment,
-            "nmse": nmse.detach(),
+            "loss": nmse_objective(nmse, self.objective) - ALIGNMENT_WEIGHT * prediction.alignment,
+            "nmse": nmse.detach().mean(),
             "alignment": prediction.alignment.detach(),
         }
 
@@ -37,4 +37,4 @@ def train_teacher(
 ) -> None:
     """Train CSI-ALM on a dataset over a named backbone and write it as a model folder."""
     config = config_of("csi-alm", data.path, options.seed, backbone, backbone_folder)
-    train_network(config, TeacherTask, data, options, folder)
+    train_network(config, lambda network: TeacherTask(network, options.objective), data, options, folder)

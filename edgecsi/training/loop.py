@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from edgecsi.errors import ModelError
 from edgecsi.files import write_json
 from edgecsi.models.folder import trained_state
-from edgecsi.models.losses import user_nmse
+from edgecsi.models.losses import Objective, user_nmse
 from edgecsi.progress import say, track
 from edgecsi.training.batches import BatchSource
 from edgecsi.training.checkpoint import Progress, load_checkpoint, save_checkpoint
@@ -35,7 +35,7 @@ class TrainOptions:
 
     precision: "bf16" computes matrix products in bfloat16 (parameters stay FP32); "auto" takes it where it
     is faster (CUDA; large networks on a CPU with AVX512-BF16 or AMX). patience: epochs without a better
-    validation before stopping.
+    validation before stopping. start_from: a model folder whose weights the network starts with.
     """
 
     epochs: int = 100
@@ -46,6 +46,8 @@ class TrainOptions:
     patience: int = 20
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = 0
+    objective: Objective = "nmse"
+    start_from: Path | None = None
 
 
 def fit(

@@ -14,7 +14,8 @@ from torch import nn
 
 from edgecsi.channel import Dataset, split
 from edgecsi.errors import ModelError
-from edgecsi.models.folder import ModelConfig, build_network, save
+from edgecsi.files import sha256_file
+from edgecsi.models.folder import ModelConfig, build_network, load_like, save
 from edgecsi.training.batches import Augmentation, BatchSource
 from edgecsi.training.loop import TrainOptions, fit
 from edgecsi.training.processes import process_group
@@ -61,15 +62,25 @@ def train_network(
     """
     state = process_group()
     torch.manual_seed(options.seed)
-    network = build_network(config).to(state.device)
+    network, origin = _first_network(config, options.start_from)
+    network = network.to(state.device)
     work = work_folder(folder)
     with data.open(options.batch_users, options.batch_antennas) as source:
-        key = repr((config.model_dump_json(), data.max_users, data.augmentation, source.dataset.digest))
+        key = repr(
+            (config.model_dump_json(), data.max_users, data.augmentation, source.dataset.digest, origin)
+        )
         best, log = fit(config.name, make_task(network), network, source, options, work, key + task_key)
     if state.is_main_process:
         save(folder, config, best, log)
         shutil.rmtree(work)
     state.wait_for_everyone()
+
+
+def _first_network(config: ModelConfig, start_from: Path | None) -> tuple[nn.Module, str | None]:
+    """The network to train, and the digest of the weights that it starts with if they are not new."""
+    if start_from is None:
+        return build_network(config), None
+    return load_like(config, start_from).train(), sha256_file(start_from / "model.safetensors")
 
 
 def work_folder(folder: Path) -> Path:

@@ -43,6 +43,7 @@ def test_joint_loss_is_the_weighted_sum(teacher, open_source):
                 student,
                 lambda batch: teacher.predict(batch.history, relations=True).relations,
                 DistillOptions(weight=0.3, heads=16, scope="all"),
+                "nmse",
             )
             parts = task(batch)
     assert parts["loss"].item() == pytest.approx(parts["nmse"].item() + 0.3 * parts["attention"].item())

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from edgecsi.csi import to_complex
 from edgecsi.metrics import user_energies
-from edgecsi.models.losses import user_nmse
+from edgecsi.models.losses import nmse_objective, user_nmse
 
 
 @given(exponent=st.floats(-8, 4), seed=st.integers(0, 99))
@@ -32,3 +32,13 @@ def test_dead_antennas_of_a_living_user_count_as_nothing_to_predict():
 def test_half_precision_predictions_are_judged_in_full():
     truth = torch.ones(1, 1, 1, 1, 2)
     assert user_nmse((1.5 * truth).bfloat16(), truth).item() == pytest.approx(0.25)
+
+
+def test_the_log_objective_counts_a_decibel_alike_for_every_user():
+    nmse = torch.tensor([1e-3, 0.5])
+    before = nmse_objective(nmse, "log-nmse")
+    for user in (0, 1):
+        better = nmse.clone()
+        better[user] /= 2
+        assert (before - nmse_objective(better, "log-nmse")).item() == pytest.approx(0.15, abs=0.003)
+    assert nmse_objective(nmse, "nmse").item() == pytest.approx(0.2505)

@@ -127,3 +127,12 @@ def test_antennas_that_do_not_divide_are_told(tiny_dataset):
     with pytest.raises(ModelError, match="--batch-antennas 5 must divide the 32 antennas"):  # noqa: SIM117
         with TrainingData(tiny_dataset).open(8, 5):
             pass
+
+
+def test_a_share_of_the_histories_stays_clean(tiny_dataset):
+    with Dataset.open(tiny_dataset) as dataset:
+        users = np.arange(4)
+        history = dataset.history(users)
+        noisy = Augmentation((5.0, 20.0), draws=50, seed=1, clean_share=0.3)
+        clean = [(noisy(history, users, draw) == history).all(axis=(1, 2, 3)) for draw in range(50)]
+    assert 0.2 < np.mean(clean) < 0.4  # of 200

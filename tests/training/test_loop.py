@@ -53,7 +53,7 @@ def test_loss_and_validation_go_down(train):
 def test_the_teachers_loss_goes_down(source, options, tmp_path):
     torch.manual_seed(0)
     teacher = build_network(config_of("csi-alm", source.dataset.path, 0, "random"))
-    _, log = fit("teacher", TeacherTask(teacher), teacher, source, options, tmp_path / "run", "")
+    _, log = fit("teacher", TeacherTask(teacher, "nmse"), teacher, source, options, tmp_path / "run", "")
     assert log[-1]["loss"] < log[0]["loss"]
     assert {"loss", "nmse", "alignment"} <= set(log[0])
     assert log[0]["loss"] == pytest.approx(log[0]["nmse"] - 0.01 * log[0]["alignment"])

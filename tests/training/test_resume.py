@@ -107,7 +107,7 @@ def broken_off(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("broken") / "teacher"
     config = config_of("csi-alm", data.path, OPTIONS.seed, "random")
     with pytest.raises(Power):
-        train_network(config, FailingTask, data, OPTIONS, folder)
+        train_network(config, lambda network: FailingTask(network, "nmse"), data, OPTIONS, folder)
     return work_folder(folder)
 
 
