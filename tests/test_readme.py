@@ -21,6 +21,7 @@ TINY = {
     "edgecsi data import": [],
     "edgecsi data info": [],
     "edgecsi train csi-alm": ["--backbone", "random", *TINY_TRAINING],
+    "edgecsi train direct": TINY_TRAINING,
     "edgecsi distill": TINY_TRAINING,
     "edgecsi calib sample": ["--users", "8", "--held-out", "2"],
     "edgecsi calib info": [],

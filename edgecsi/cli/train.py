@@ -1,4 +1,4 @@
-"""edgecsi train: train a teacher."""
+"""edgecsi train: train a teacher, or any other network without one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgecsi.cli import options
 
 @click.group()
 def command() -> None:
-    """Train a teacher on channel data."""
+    """Train a network on channel data."""
 
 
 @command.command("csi-alm")
@@ -36,3 +36,38 @@ def csi_alm(
     training_data, train_options = training_args(data, seed, values)
     train_teacher(training_data, backbone, backbone_folder, train_options, output)
     click.echo(f"{output}: CSI-ALM on {backbone}")
+
+
+@command.command("direct")
+@click.option(
+    "--network",
+    required=True,
+    help="csi-alm-light, cnn, rnn, lstm, gru, transformer, llm4cp.",
+)
+@click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
+@click.option("--backbone", help="Of llm4cp: smollm2, gpt2, qwen2.5-0.5b, random.  [default: smollm2]")
+@options.backbone_folder
+@options.training(epochs=100, learning_rate=1e-3)
+@options.seed
+@click.option("-o", "--output", type=options.PATH, required=True, help="Model folder to write.")
+def direct(
+    network: str,
+    data: Path,
+    backbone: str | None,
+    backbone_folder: Path | None,
+    seed: int,
+    output: Path,
+    **values: Any,
+) -> None:
+    """Train a baseline, or the student, on its NMSE alone.
+
+    A run that was interrupted continues where it was.
+    """
+    from edgecsi.cli.training_args import training_args
+    from edgecsi.training.direct import train_direct
+
+    training_data, train_options = training_args(data, seed, values)
+    if network == "llm4cp":
+        backbone = backbone or "smollm2"
+    train_direct(network, training_data, train_options, output, backbone, backbone_folder)
+    click.echo(f"{output}: {network}")
