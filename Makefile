@@ -20,8 +20,8 @@ setup: .venv/.ready
 	touch $@
 
 compress: setup
-	$(BIN)/edgecsi compress --profile quick $(TARGETS:%=--target %) -o $(OUT)
-	$(BIN)/edgecsi latency-report $(BUNDLES) --quick --network $(OUT)/teacher --network $(OUT)/student --json $(OUT)/latency.json
+	$(BIN)/edgecsi compress --profile reference $(TARGETS:%=--target %) -o $(OUT)
+	$(BIN)/edgecsi latency-report $(BUNDLES) --quick --network $(OUT)/student --json $(OUT)/latency.json
 
 test: setup lint
 	$(BIN)/python -m pytest

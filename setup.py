@@ -51,7 +51,10 @@ setup(
     python_requires=">=3.10",
     packages=[*find_packages(include=["edgecsi", "edgecsi.*"]), *MAPPED],
     package_dir={"edgecsi.export": "export", "edgecsi.calib": "calib"},
-    package_data={"edgecsi.latency": ["report.schema.json"]},
+    package_data={
+        "edgecsi.latency": ["report.schema.json"],
+        "edgecsi.models": ["shipped_models/*/*"],
+    },
     install_requires=[
         "numpy>=1.26",
         "click>=8.1",

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -23,33 +22,16 @@ from edgecsi.errors import EdgeCsiError
 from edgecsi.export.targets import TARGETS
 from edgecsi.files import write_json
 from edgecsi.latency.plan import make_plan
-from edgecsi.latency.results import Comparison, LatencyReport, Plan, Subject
+from edgecsi.latency.results import Comparison, LatencyReport, Plan
 from edgecsi.latency.session import run_session
-from edgecsi.latency.subjects import BundleSubject, Measurable, NetworkSubject, Started
+from edgecsi.latency.subjects import BundleSubject, Measurable, NetworkSubject
 from edgecsi.pipeline.rebuild import rebuild
 from edgecsi.report.latency_table import print_latency
-from edgecsi.runtime import Predictor, start_engine
 
 RESULT = Path(__file__).parent / "results" / "cpu_engines.json"
 CPU_ENGINES = ("onnxruntime", "openvino")
 STARTS = 5
 BULKY = {"verdicts", "cdf", "histogram_edges_us", "histogram_counts"}
-
-
-@dataclass(frozen=True)
-class OpenVinoBf16(BundleSubject):
-    """The graph of an OpenVINO FP32 bundle, computed in BF16."""
-
-    def describe(self) -> Subject:
-        """The bundle's row under another name."""
-        return super().describe().model_copy(update={"name": "openvino-bf16", "precision": "bf16"})
-
-    def start(self, threads: int) -> Started:
-        """Start the bundle's engine in BF16."""
-        bundle = open_bundle(self.path)
-        engine = start_engine("openvino", bundle.engine_files(), threads, "bf16")
-        predictor = Predictor(engine, bundle.manifest, bundle.digest)
-        return Started(predictor.predict, predictor.shape)
 
 
 def bundles(build: Path, work: Path) -> list[BundleSubject]:
@@ -70,10 +52,6 @@ def bundles(build: Path, work: Path) -> list[BundleSubject]:
             )
         except EdgeCsiError as error:
             print(f"{target.name} is left out: {error}", file=sys.stderr)
-    if "openvino-bf16" not in have and "openvino-bf16" not in TARGETS:
-        found += [
-            OpenVinoBf16(s.path) for s in found if open_bundle(s.path).manifest.target == "openvino-fp32"
-        ][:1]
     return found
 
 

@@ -73,6 +73,13 @@ TARGETS = {
             "openvino-int8", "openvino", "int8", "OpenVINO on the CPU, mixed INT8 and FP32", calibrated=True
         ),
         Target(
+            "openvino-int8-bf16",
+            "openvino",
+            "int8-bf16",
+            "OpenVINO, mixed INT8 and BF16, on a CPU with AVX512-BF16 or AMX",
+            calibrated=True,
+        ),
+        Target(
             "trt-int8",
             "tensorrt",
             "int8",

@@ -25,7 +25,7 @@ TINY = {
     "edgecsi distill": TINY_TRAINING,
     "edgecsi calib sample": ["--users", "8", "--held-out", "2"],
     "edgecsi calib info": [],
-    "edgecsi compress": tiny_compress.arguments(Path("build"), targets=())[1:-2],
+    "edgecsi compress": [],
     "edgecsi targets": [],
     "edgecsi build": [],
     "edgecsi inspect": [],
@@ -69,7 +69,8 @@ def run(command: str) -> None:
         run(latency)
     else:
         arguments = shlex.split(command, comments=True)[1:]
-        done = edgecsi(*arguments, *TINY[key_of(command)])
+        tiny = tiny_compress.shrinking(arguments) if arguments[0] == "compress" else TINY[key_of(command)]
+        done = edgecsi(*arguments, *tiny)
         assert done.code == 0, f"{command}: {done.stderr}"
 
 

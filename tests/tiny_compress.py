@@ -21,10 +21,20 @@ def arguments(out: Path, *more: object, targets: tuple[str, ...] = TARGETS, **ch
     return [
         "compress",
         *(word for name in targets for word in ("--target", name)),
-        *("--backbone", "random", "-o", str(out)),
+        *("--profile", "quick", "--backbone", "random", "-o", str(out)),
         *(word for name, value in settings.items() for word in ("--set", f"{name}={value}")),
         *map(str, more),
     ]
+
+
+def shrinking(command: list[str]) -> list[str]:
+    """What makes a `compress` command line tiny, given what it takes from the user and what it makes."""
+    trains = not {"--student", "--teacher"} & set(command) and "quick" in command
+    distils = trains or ("--teacher" in command and "--student" not in command)
+    makes = {"data": "--data" not in command, "teacher": trains, "student": distils}
+    settings = (f"{name}={value}" for name, value in SETTINGS.items() if makes[name.partition(".")[0]])
+    backbone = ["--backbone", "random"] if trains else []
+    return [*backbone, *(word for setting in settings for word in ("--set", setting))]
 
 
 def run(out: Path, *more: object, **options: object) -> Done:

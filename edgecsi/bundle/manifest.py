@@ -145,7 +145,7 @@ class Manifest(_Strict):
     name: Text
     target: Text
     engine: Literal["onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
-    precision: Literal["fp32", "fp16", "bf16", "int8"]
+    precision: Literal["fp32", "fp16", "bf16", "int8", "int8-bf16"]
     student: Student
     shape: CsiShape
     input: TensorSpec

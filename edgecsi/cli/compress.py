@@ -15,14 +15,14 @@ from edgecsi.cli import options
 )
 @click.option(
     "--profile",
-    type=click.Choice(["quick", "full"]),
-    default="quick",
+    type=click.Choice(["reference", "quick", "full"]),
+    default="reference",
     show_default=True,
-    help="quick: small, two CPU cores; full: the papers' size, for a GPU.",
+    help="The student: shipped; trained small, on two CPU cores; at the papers' size, on a GPU.",
 )
 @click.option("--data", type=options.PATH, help="Dataset to use instead of generating one.")
-@click.option("--teacher", type=options.PATH, help="Model folder to use instead of training a teacher.")
-@click.option("--student", type=options.PATH, help="Model folder to use instead of distilling a student.")
+@click.option("--teacher", type=options.PATH, help="Model folder to distil, or `reference`.")
+@click.option("--student", type=options.PATH, help="Model folder to use, or a shipped student's name.")
 @click.option("--calibration", type=options.PATH, help="Calibration set to use instead of sampling one.")
 @click.option("--backbone", help="Of the teacher: smollm2, gpt2, qwen2.5-0.5b, random.")
 @options.backbone_folder
@@ -77,6 +77,7 @@ def command(
         student=student,
         calibration=calibration,
         backbone_folder=backbone_folder,
+        changed=tuple(settings),
         seed=seed,
     )
     if dry_run:

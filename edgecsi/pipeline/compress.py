@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -54,7 +53,7 @@ def compress(request: CompressRequest) -> CompressReport:
         plan.cache.get(stage)
     no_int8 = _why_no_int8(plan)
     with locked(request.out):
-        _publish(plan, request.out)
+        _publish(plan, request)
         results = [_finish_target(plan, request, name, no_int8) for name in request.targets]
         timings = [] if no_int8 else time_engines(plan)
         scores = {name: NmseReport(**values) for name, values in _scores(plan).items()}
@@ -156,11 +155,13 @@ def _scores(plan: Plan) -> dict:
     return work.read_json(plan.cache.path(plan.scores) / work.SCORES)
 
 
-def _publish(plan: Plan, out: Path) -> None:
-    """Copy the teacher and the student out of the cache, where a user finds them."""
-    for name, source in (("teacher", plan.teacher), ("student", plan.student)):
+def _publish(plan: Plan, request: CompressRequest) -> None:
+    """Copy a teacher and a student that the user did not give to where a user finds them."""
+    out = request.out
+    networks = (("teacher", plan.teacher, request.teacher), ("student", plan.student, request.student))
+    for name, source, given in networks:
         sweep(out / name)
-        if source is None or source.stage is None or digests(out / name) == digests(source.path):
+        if source is None or given or digests(out / name) == digests(source.path):
             continue
         with atomic_folder(out / name) as temporary:
             shutil.copytree(source.path, temporary, dirs_exist_ok=True)

@@ -4,16 +4,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from edgecsi.csi import CsiShape
-from edgecsi.errors import ModelError
+from edgecsi.errors import EdgeCsiError, ModelError
 from edgecsi.files import sha256_file
 from edgecsi.pipeline.request import CompressRequest
 
 
+def resolve(request: CompressRequest) -> CompressRequest:
+    """The request with the folders of shipped models in place of their names and of the profile's choice."""
+    named = request.student
+    if named is None and request.teacher is None and request.profile.student.shipped:
+        named = Path(request.profile.student.shipped)
+    if named is None and request.teacher is None:
+        return request
+    from edgecsi.models.shipped import find_model
+
+    _, _, duplex = _task(request)
+    return replace(
+        request,
+        teacher=request.teacher and find_model("teacher", request.teacher, duplex),
+        student=named and find_model("student", named, duplex),
+    )
+
+
 def check(request: CompressRequest) -> None:
     """Raises DataError or ModelError for given files that can't be used or don't fit each other."""
+    _check_changes(request)
     if not (request.data or request.teacher or request.student or request.calibration):
         return
     source, shape, duplex = _task(request)
@@ -55,6 +74,18 @@ def model_key(folder: Path) -> str:
 def backbone_key(folder: Path) -> str:
     """Content id of a local backbone."""
     return _digest(sorted(folder.glob("*.json")) + sorted(folder.glob("*.safetensors")))
+
+
+def _check_changes(request: CompressRequest) -> None:
+    """Raises EdgeCsiError for a setting of something that this run does not make."""
+    given = {"data": request.data, "teacher": request.teacher or request.student, "student": request.student}
+    for name in request.changed:
+        section = name.partition(".")[0]
+        if given.get(section) and name != "student.shipped":
+            raise EdgeCsiError(
+                f"{name} has no effect: {given[section]} is taken instead; to train networks, "
+                "choose --profile quick or full"
+            )
 
 
 def _task(request: CompressRequest) -> tuple[str, CsiShape, str]:

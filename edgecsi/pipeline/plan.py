@@ -87,6 +87,7 @@ def make_plan(request: CompressRequest) -> Plan:
     """
     for name in request.targets:
         get_target(name)
+    request = given.resolve(request)
     given.check(request)
     cache = StageCache(request.cache)
     data = _data(request, cache)

@@ -11,7 +11,10 @@ from edgecsi.pipeline.profiles import Profile
 
 @dataclass(frozen=True)
 class CompressRequest:
-    """data, teacher, student, calibration: files that replace the stages which would make them, or None."""
+    """data, teacher, student, calibration: files that replace the stages which would make them, or None.
+
+    changed: the `section.field` names of the profile that the user changed.
+    """
 
     targets: tuple[str, ...]
     profile: Profile
@@ -22,6 +25,7 @@ class CompressRequest:
     student: Path | None = None
     calibration: Path | None = None
     backbone_folder: Path | None = None
+    changed: tuple[str, ...] = ()
     seed: int = 0
 
     @property

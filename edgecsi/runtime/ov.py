@@ -16,7 +16,7 @@ def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
     """Why OpenVINO, or a BF16 engine with it, can't be used here; None when it can."""
     if not find_spec("openvino"):
         return "openvino is not installed (pip install 'edgecsi[openvino]')"
-    if precision == "bf16" and "BF16" not in _capabilities():
+    if precision.endswith("bf16") and "BF16" not in _capabilities():
         return (
             f"this CPU computes {', '.join(_capabilities())} but no BF16, which needs AVX512-BF16 or AMX; "
             "use --target openvino-fp32"
@@ -25,8 +25,13 @@ def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
 
 
 def start(files: Mapping[str, bytes], threads: int, precision: str) -> OpenVinoEngine:
-    """Start the IR `engine.xml` with its weights `engine.bin`; `bf16` computes in BF16."""
+    """Start the IR `engine.xml` with its weights `engine.bin`; what is not INT8 in it follows `precision`."""
     return OpenVinoEngine(files["engine.xml"], files["engine.bin"], threads, precision)
+
+
+def float_precision(precision: str) -> str:
+    """What OpenVINO computes in where the graph does not ask for INT8: bf16 or f32."""
+    return "bf16" if precision.endswith("bf16") else "f32"
 
 
 class OpenVinoEngine:
@@ -44,7 +49,7 @@ class OpenVinoEngine:
         settings = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32",
+            "INFERENCE_PRECISION_HINT": float_precision(precision),
             "ENABLE_CPU_PINNING": False,  # the base station decides which core runs what
         }
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import openvino
 
 WEIGHTED_LAYERS = ("Convolution", "FullyConnected", "MatMul")
-RUNTIME_PRECISIONS = {"bf16": ("bf16",), "int8": ("i8", "u8")}
+RUNTIME_PRECISIONS = {"bf16": ("bf16",), "int8": ("i8", "u8"), "int8-bf16": ("i8", "u8")}
 
 
 def engine() -> str:
@@ -41,7 +41,7 @@ def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
     except RuntimeError as error:
         raise BuildError(f"OpenVINO refused the graph: {_reason(error)}") from error
     left_in_float = ()
-    if precision == "int8":
+    if precision.startswith("int8"):
         left_in_float = check_int8("OpenVINO", graph, _nodes(model, precision))
     elif precision == "bf16" and not _nodes(model, precision):
         raise BuildError("OpenVINO computes nothing of the graph in BF16")
@@ -62,7 +62,9 @@ def _nodes(model: openvino.Model, precision: str) -> set[str]:
     """Names of the graph's nodes that the CPU computes in that precision, from the compiled network."""
     import openvino
 
-    hint = {"INFERENCE_PRECISION_HINT": "bf16" if precision == "bf16" else "f32"}
+    from edgecsi.runtime.ov import float_precision
+
+    hint = {"INFERENCE_PRECISION_HINT": float_precision(precision)}
     compiled = openvino.Core().compile_model(model, "CPU", hint)
     found = set()
     for operation in compiled.get_runtime_model().get_ordered_ops():

@@ -103,3 +103,15 @@ def test_the_engine_libraries_lose_the_same_by_it(graph, full, history):
         assert abs(error_db(found, exact) - expected) < 1, name
     emulated = EmulatedEngine(TARGETS["trt-int8"].lower(full)).run(history)
     assert abs(error_db(emulated, exact) - expected) < 1
+
+
+def test_the_rest_is_computed_in_bf16_where_the_target_says_so(graph, full, history):
+    target = TARGETS["openvino-int8-bf16"]
+    if reason := target.why_not_run():
+        pytest.skip(reason)
+    built = target.build(full)
+    rounded, exact = (
+        start_engine(built.engine, built.files, threads=1, precision=precision).run(history)
+        for precision in ("int8-bf16", "int8")
+    )
+    assert -60 < error_db(rounded, exact) < -20

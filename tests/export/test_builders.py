@@ -84,10 +84,11 @@ def test_openvino_computes_all_of_it_in_int8(quantized_onnx):
     assert built.precision_checked == "engine"
 
 
-def test_a_target_that_this_cpu_lacks_says_why(monkeypatch, student_onnx):
+@pytest.mark.parametrize("target", ["openvino-bf16", "openvino-int8-bf16"])
+def test_a_target_that_this_cpu_lacks_says_why(monkeypatch, student_onnx, target):
     monkeypatch.setattr("edgecsi.runtime.ov._capabilities", lambda: ["FP32", "INT8"])
-    reason = TARGETS["openvino-bf16"].why_not_build()
+    reason = TARGETS[target].why_not_build()
     assert "this CPU computes FP32, INT8 but no BF16, which needs AVX512-BF16 or AMX" in reason
     assert TARGETS["openvino-fp32"].why_not_build() is None
-    with pytest.raises(UnavailableError, match="openvino-bf16 can't be built here"):
-        TARGETS["openvino-bf16"].build(student_onnx)
+    with pytest.raises(UnavailableError, match=f"{target} can't be built here"):
+        TARGETS[target].build(student_onnx)

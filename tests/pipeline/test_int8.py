@@ -12,6 +12,7 @@ from edgecsi.bundle import open_bundle
 from edgecsi.calib.calibration_set import CalibrationSet
 from edgecsi.calib.sampling import Recipe, sample
 from edgecsi.channel import Dataset, write_dataset
+from edgecsi.export.targets import TARGETS
 
 GOALS = ("--max-nmse-loss-db", "0.5", "--max-worst-speed-loss-db", "0.5")
 
@@ -110,8 +111,10 @@ def test_a_given_calibration_set_replaces_the_stage(compressed, data, calibratio
     ]
 
 
-@pytest.mark.parametrize("target", ["ort-int8", "openvino-int8"])
+@pytest.mark.parametrize("target", ["ort-int8", "openvino-int8", "openvino-int8-bf16"])
 def test_an_int8_engine_from_a_bundle_and_a_calibration_set(compressed, calibration, tmp_path, target):
+    if reason := TARGETS[target].why_not_build():
+        pytest.skip(reason)
     done = rebuild(
         compressed / "ort-fp32.edgecsi", target, tmp_path / "b.edgecsi", "--calibration", calibration
     )

@@ -8,7 +8,7 @@ from edgecsi.models import load_config
 
 TINY = ("--epochs", "1", "--max-users", "4", "--batch-users", "8")
 TINY_COMPRESS = (
-    "--backbone", "random", "--set", "teacher.max_users=4", "--set", "teacher.epochs=1",
+    "--profile", "quick", "--backbone", "random", "--set", "teacher.max_users=4", "--set", "teacher.epochs=1",
     "--set", "student.max_users=4", "--set", "student.epochs=1",
 )  # fmt: skip
 

@@ -1,0 +1,149 @@
+"""Judges a trained network on its dataset's test users and puts it where it is shipped, with a model card.
+
+    python benchmarks/model_card.py build/reference/tdd/csi-alm-light --data build/reference/tdd/data.h5
+
+Writes edgecsi/models/shipped_models/<name>-<duplex>: config, weights (a teacher's in FP16), log, README.md with
+data, training, NMSE beside the classical predictors and limits, and its numbers as card.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from environment import environment
+from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
+
+from edgecsi.channel import Dataset, split
+from edgecsi.files import atomic_folder, write_json
+from edgecsi.metrics import NmseReport
+from edgecsi.models import load, load_config
+from edgecsi.models.baselines import choose_ridge_ar, hold_last
+from edgecsi.models.shipped import FOLDER
+from edgecsi.training import Augmentation, evaluate
+from edgecsi.training.evaluation import network_predictor
+
+SNR_DB = (None, 25.0, 20.0, 15.0, 10.0, 5.0)  # None: clean
+NOISE_SEED = 7
+VALIDATION_USERS = 40
+
+
+def main() -> None:
+    """Judge, then write the folder."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("model", type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--users", type=int, default=300, help="test users at most")
+    parser.add_argument("-o", "--output", type=Path)
+    arguments = parser.parse_args()
+    config = load_config(arguments.model)
+    folder = arguments.output or FOLDER / f"{config.name}-{config.duplex}"
+    card = judge(arguments.model, arguments.data, arguments.users)
+    with atomic_folder(folder) as temporary:
+        for name in ("config.json", "log.json"):
+            shutil.copy(arguments.model / name, temporary / name)
+        weights = load_file(arguments.model / "model.safetensors")
+        if config.name == "csi-alm":
+            weights = {name: weight.to(torch.float16) for name, weight in weights.items()}
+        save_file(weights, temporary / "model.safetensors")
+        write_json(temporary / "card.json", card)
+        (temporary / "README.md").write_text(markdown(card))
+    print(markdown(card))
+
+
+def judge(model: Path, data: Path, max_users: int) -> dict:
+    """NMSE of the network, hold-last and the ridge AR (chosen on validation) at every SNR, as JSON values."""
+    config, network = load_config(model), load(model)
+    parameters = {
+        name: sum(p.numel() for p in network.parameters() if keep(p)) for name, keep in COUNTS.items()
+    }
+    rows = []
+    with Dataset.open(data) as dataset:
+        users = split(dataset)
+        test, validation = users.test[:max_users], users.val[:VALIDATION_USERS]
+        for snr_db in SNR_DB:
+            noise = Augmentation(snr_db, seed=NOISE_SEED)
+            history = noise(dataset.history(validation), validation, 0)
+            ridge_ar = choose_ridge_ar(history, dataset.future(validation))
+            predictors = {
+                config.name: network_predictor(network),
+                f"pooled ridge AR (order {ridge_ar.order}, ridge {ridge_ar.ridge:g})": _ahead(
+                    ridge_ar, dataset
+                ),
+                "hold last": _ahead(hold_last, dataset),
+            }
+            for name, predict in predictors.items():
+                report = evaluate(predict, dataset, test, noise)
+                rows.append({"predictor": name, "snr_db": snr_db, "nmse": report.model_dump()})
+        facts = {
+            "digest": dataset.digest,
+            "users": len(dataset),
+            "test_users": len(test),
+            **dataset.info.model_dump(),
+        }
+    log = json.loads((model / "log.json").read_text())
+    return {
+        "name": config.name,
+        "config": json.loads(config.model_dump_json()),
+        "parameters": parameters,
+        "data": facts,
+        "epochs": len(log),
+        "rows": rows,
+        "environment": environment(),
+    }
+
+
+COUNTS = {"total": lambda p: True, "trained": lambda p: p.requires_grad}
+
+
+def _ahead(
+    predict: Callable[[NDArray[np.complex64], int], NDArray[np.complex64]], dataset: Dataset
+) -> Callable[[NDArray[np.complex64]], NDArray[np.complex64]]:
+    return lambda history: predict(history, dataset.shape.future)
+
+
+def markdown(card: dict) -> str:
+    """The model card."""
+    data, counts = card["data"], card["parameters"]
+    speeds = list(card["rows"][0]["nmse"]["per_speed_db"])
+    lines = [
+        f"# {card['name']}, {data['duplex'].upper()}",
+        "",
+        f"{counts['total']:,} parameters, {counts['trained']:,} of them trained and stored here, by "
+        "`benchmarks/train_reference.py`.",
+        f"{card['epochs']} epochs in the last training step; hardware: {card['environment']['cpu']}, "
+        f"{card['environment']['cores']} cores.",
+        "",
+        f"Data: {data['generator']} {data['generator_version']}, {data['scenario']}, "
+        f"{'LoS' if data['los'] else 'NLoS'}, UE pattern {data['ue_pattern']}, "
+        f"{data['users']} users, seed {data['seed']}, digest {data['digest'][:12]}; split by drop. "
+        "Histories with noise of 5-25 dB SNR and clean ones; clean targets.",
+        "",
+        f"NMSE in dB (10 log10 of the users' mean), {data['test_users']} test users, clean target:",
+        "",
+        "| predictor | history SNR | all | " + " | ".join(f"{speed} km/h" for speed in speeds) + " |",
+        "|---" * (3 + len(speeds)) + "|",
+    ]
+    for row in card["rows"]:
+        report = NmseReport(**row["nmse"])
+        snr = "clean" if row["snr_db"] is None else f"{row['snr_db']:g} dB"
+        cells = [snr, *(f"{value:.2f}" for value in (report.nmse_mean_db, *report.per_speed_db.values()))]
+        lines.append(f"| {row['predictor']} | " + " | ".join(cells) + " |")
+    lines += [
+        "",
+        "Limits: drawn channels of one scenario at 2.4 GHz, 48 subcarriers 180 kHz apart, steps of 0.5 ms, "
+        "the 4x4 dual-polarised array; nothing recorded. For other sites, arrays and speeds train or distil on "
+        "their channels, and look at the classical predictors first.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
