@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from environment import environment
 from numpy.typing import NDArray
+from quadriga import write_quadriga
 from rich.console import Console
 from rich.table import Table
 
@@ -31,7 +32,7 @@ from edgecsi.calib.qdq import quantize
 from edgecsi.calib.quantization import activation_thresholds, quantize_to_goals
 from edgecsi.calib.ranges import DEFAULT_METHOD, RANGE_METHODS
 from edgecsi.calib.sampling import Recipe, sample
-from edgecsi.channel import ChannelInfo, Dataset, add_noise, split, write_dataset
+from edgecsi.channel import Dataset, add_noise, split
 from edgecsi.csi import CsiShape, to_complex, to_interleaved
 from edgecsi.export.targets import TARGETS
 from edgecsi.files import write_json
@@ -57,25 +58,6 @@ class Domain:
     name: str
     data: Path
     calibration: Path
-
-
-def write_quadriga(source: Path, path: Path, shape: CsiShape) -> None:
-    """The QuaDRiGa archive [speed, user, time, subcarrier, column, row, polarisation, re_im] as a dataset."""
-    with np.load(source) as archive:
-        csi, rms, speeds = archive["csi"], archive["rms"], archive["speed_kmh"]
-    blocks, users = rms.shape
-    info = ChannelInfo(
-        scenario="uma", los=False, duplex="tdd", generator="QuaDRiGa", generator_version="unknown"
-    )
-    with write_dataset(path, info, shape, blocks * users) as writer:
-        for block in range(blocks):
-            values = csi[block].astype(np.float32).view(np.complex64)[..., 0] * rms[block].reshape(
-                -1, *(1,) * 5
-            )
-            values = values.reshape(*values.shape[:3], -1).transpose(0, 3, 1, 2)  # user, antenna, time, K
-            history, future = np.split(values[:, :, : shape.history + shape.future], [shape.history], axis=2)
-            same = np.full(users, block)
-            writer.write(block * users, history, future, np.full(users, speeds[block]), same)
 
 
 def test_cases(domain: Domain, graph: Path, snr_db: float, limit: int) -> list[Case]:
