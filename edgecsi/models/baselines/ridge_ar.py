@@ -65,16 +65,19 @@ def ridge_ar_applies(shape: CsiShape) -> bool:
     return shape.antennas == ANTENNAS and shape.history >= 2 * max(order for order, _ in CHOICES)
 
 
-def choose_ridge_ar(history: NDArray[np.complex64], future: NDArray[np.complex64]) -> RidgeAr:
-    """The pooled predictor whose order and ridge predict these (validation) users best.
+def choose_ridge_ar(
+    history: NDArray[np.complex64], future: NDArray[np.complex64], pooled: bool = True
+) -> RidgeAr:
+    """The predictor whose order and ridge predict these (validation) users best.
 
     history complex64 [user, antenna, T, K], future complex64 [user, antenna, P, K].
     """
 
     def nmse_db(choice: tuple[int, float]) -> float:
-        return nmse_mean_db(*user_energies(RidgeAr(*choice)(history, future.shape[2]), future))
+        predictor = RidgeAr(*choice, pooled)
+        return nmse_mean_db(*user_energies(predictor(history, future.shape[2]), future))
 
-    return RidgeAr(*min(CHOICES, key=nmse_db))
+    return RidgeAr(*min(CHOICES, key=nmse_db), pooled)
 
 
 def _pool(covariance: NDArray[np.complex128]) -> NDArray[np.complex128]:

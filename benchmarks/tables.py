@@ -1,0 +1,297 @@
+"""The papers' tables, with every baseline in them: one command each, JSON, Markdown and a plot.
+
+    python benchmarks/tables.py speed --models build/reference
+    python benchmarks/tables.py snr few-shot zero-shot ablation size --models build/reference
+    python benchmarks/tables.py cross-simulator fine-tune --models build/reference --quadriga uma_nlos_900.npz
+
+    speed             NMSE against speed, TDD and FDD, at 20 dB SNR and without noise
+    snr               NMSE against the history's SNR, at 30 km/h and over all speeds, TDD and FDD
+    few-shot          models trained on a tenth of the users (MODELS/few-shot)
+    zero-shot         models trained in UMa, tested in UMi
+    ablation          backbones, distillation and relations, over seeds (MODELS/ablation)
+    size              parameters and inference time on this machine (the papers' Table I)
+    cross-simulator   trained on Sionna, tested on QuaDRiGa
+    fine-tune         fine-tuned on a part of QuaDRiGa's speed blocks (MODELS/fine-tune), tested on others
+
+This only measures; benchmarks/train_reference.py and train_baselines.py train. Where a model lies:
+benchmarks/predictors.py. A row without a model stays in the table and says so. Test channels are drawn by
+TR 38.901 from a seed that no training uses, and kept in `--cache`. NMSE is the users' mean against the clean
+target. Writes benchmarks/results/tables/<table>.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, channels
+from environment import environment
+from numpy.typing import NDArray
+from predictors import Row, SnrDb, classical, networks
+from quadriga import write_quadriga
+from size_table import size_panel
+from table_files import Json, markdown, write_table
+
+from edgecsi.channel import Dataset, split
+from edgecsi.channel.tr38901 import SHAPE, Recipe
+from edgecsi.metrics import NmseReport
+from edgecsi.progress import say
+from edgecsi.training import Augmentation, evaluate
+
+RESULTS = Path(__file__).parent / "results" / "tables"
+NOISE_SEED = 7
+SNRS: tuple[SnrDb, ...] = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, None)
+SPEED_SNRS: tuple[SnrDb, ...] = (20.0, None)
+# What the ablation compares, in the collection `ablation`.
+ABLATION = {
+    "csi-alm": "teacher, pretrained LLM",
+    "csi-alm-random": "teacher, the LLM's weights drawn at random",
+    "csi-alm-no-llm": "teacher without the LLM",
+    "csi-alm-light-direct": "student, no distillation",
+    "csi-alm-light-distilled": "student, distilled (QQ, KK and VV of the CSI tokens)",
+    "csi-alm-light-qq": "student, QQ alone",
+    "csi-alm-light-kk": "student, KK alone",
+    "csi-alm-light-vv": "student, VV alone",
+    "csi-alm-light-scope-all": "student, relations of the prompt tokens too",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """models, quadriga: see above; users, validation: how many of each test set and for choosing."""
+
+    models: Path
+    cache: Path
+    quadriga: Path | None = None
+    users: int = 120
+    validation: int = 60
+
+    @contextmanager
+    def validation_rows(self, duplex: str) -> Iterator[list[Row]]:
+        """Classical predictors chosen on the channels that the networks are trained on."""
+        path = channels(self.cache, Recipe(duplex=duplex, seed=VALIDATION_SEED), self.validation)
+        with Dataset.open(path) as dataset:
+            yield classical(dataset, np.arange(len(dataset)))
+
+    def test_set(self, duplex: str, **recipe: Any) -> Path:
+        """Test channels, UMa NLoS at 10 to 100 km/h unless the recipe says otherwise."""
+        return channels(self.cache, Recipe(duplex=duplex, seed=TEST_SEED, **recipe), self.users)
+
+
+def speed_panel(title: str, rows: Sequence[Row], path: Path, users: NDArray[np.int64], snr_db: SnrDb) -> Json:
+    """NMSE by speed and over all."""
+    found = [(row, _reports(row, path, users, snr_db)) for row in rows]
+    speeds = sorted(
+        {key for _, reports in found for report in reports for key in report.per_speed_db}, key=int
+    )
+    lines = []
+    for row, reports in found:
+        values = {s: [report.per_speed_db[s] for report in reports] for s in speeds if reports}
+        lines.append(_line(row, values | {"all": [report.nmse_mean_db for report in reports]}))
+    return _panel(title, "km/h", [*speeds, "all"], lines)
+
+
+def snr_panel(title: str, rows: Sequence[Row], path: Path, users: NDArray[np.int64]) -> Json:
+    """NMSE by the history's SNR."""
+    lines = []
+    for row in rows:
+        found = {_level(snr): [r.nmse_mean_db for r in _reports(row, path, users, snr)] for snr in SNRS}
+        lines.append(_line(row, found))
+    return _panel(title, "SNR of the history in dB", [_level(snr) for snr in SNRS], lines)
+
+
+def _reports(row: Row, path: Path, users: NDArray[np.int64], snr_db: SnrDb) -> list[NmseReport]:
+    """One report per seed."""
+    with Dataset.open(path) as dataset:
+        noise = Augmentation(snr_db, seed=NOISE_SEED)
+        return [evaluate(at(snr_db), dataset, users, noise) for _, at in sorted(row.predictors.items())]
+
+
+def _line(row: Row, values: dict[str, list[float]]) -> Json:
+    seeds = sorted(row.predictors)
+    shown = values if seeds else {}
+    return {"name": row.name, "facts": row.facts, "reason": row.reason, "seeds": seeds, "values": shown}
+
+
+def _panel(title: str, x: str, columns: list[str], rows: list[Json]) -> Json:
+    return {"title": title, "x": x, "unit": "NMSE in dB", "columns": columns, "rows": rows}
+
+
+def _level(snr_db: SnrDb) -> str:
+    return "clean" if snr_db is None else f"{snr_db:g}"
+
+
+def _all(path: Path) -> NDArray[np.int64]:
+    with Dataset.open(path) as dataset:
+        return np.arange(len(dataset))
+
+
+def _by_speed(settings: Settings, collection: str, where: str, **recipe: Any) -> list[Json]:
+    """Panels by speed for both duplex modes and the SNRs of SPEED_SNRS."""
+    panels = []
+    for duplex in DUPLEXES:
+        path = settings.test_set(duplex, **recipe)
+        with settings.validation_rows(duplex) as baselines:
+            rows = [*baselines, *networks(settings.models / collection / duplex)]
+            for snr in SPEED_SNRS:
+                title = f"{duplex.upper()}, {where}, {_level(snr)}{' dB SNR' if snr is not None else ''}"
+                panels.append(speed_panel(title, rows, path, _all(path), snr))
+    return panels
+
+
+def speed(settings: Settings) -> list[Json]:
+    """NMSE against speed."""
+    return _by_speed(settings, "", "UMa NLoS")
+
+
+def few_shot(settings: Settings) -> list[Json]:
+    """The same with models trained on a tenth of the users."""
+    return _by_speed(settings, "few-shot", "UMa NLoS, trained on a tenth")
+
+
+def zero_shot(settings: Settings) -> list[Json]:
+    """Models trained in UMa, tested in UMi."""
+    return _by_speed(settings, "", "trained in UMa, tested in UMi NLoS", scenario="umi")
+
+
+def snr(settings: Settings) -> list[Json]:
+    """NMSE against the history's SNR."""
+    panels = []
+    for duplex in DUPLEXES:
+        with settings.validation_rows(duplex) as baselines:
+            rows = [*baselines, *networks(settings.models / duplex)]
+            for words, speeds in (("30 km/h", (30.0, 30.0)), ("10-100 km/h", (10.0, 100.0))):
+                path = settings.test_set(duplex, speed_kmh=speeds)
+                panels.append(snr_panel(f"{duplex.upper()}, UMa NLoS, {words}", rows, path, _all(path)))
+    return panels
+
+
+def ablation(settings: Settings) -> list[Json]:
+    """What the LLM, its pretraining and the relations are worth."""
+    panels = []
+    for duplex in DUPLEXES:
+        path = settings.test_set(duplex)
+        rows = networks(settings.models / "ablation" / duplex, ABLATION)
+        panel = snr_panel(f"{duplex.upper()}, UMa NLoS, 10-100 km/h", rows, path, _all(path))
+        panel["rows"] += distillation_gain(panel["rows"])
+        panels.append(panel)
+    return panels
+
+
+def distillation_gain(rows: Sequence[Json]) -> list[Json]:
+    """By how many dB the distilled student is better, seed by seed; empty where either is missing."""
+    found = {row["name"]: row for row in rows}
+    direct, distilled = (found[ABLATION[f"csi-alm-light-{kind}"]] for kind in ("direct", "distilled"))
+    common = [seed for seed in direct["seeds"] if seed in distilled["seeds"]]
+    if not common:
+        return []
+    gain = {
+        column: [
+            values[direct["seeds"].index(seed)] - distilled["values"][column][distilled["seeds"].index(seed)]
+            for seed in common
+        ]
+        for column, values in direct["values"].items()
+    }
+    name = "gain of distillation, dB"
+    return [{"name": name, "facts": {}, "reason": None, "seeds": common, "values": gain}]
+
+
+def size(settings: Settings) -> list[Json]:
+    """Parameters and inference time."""
+    return [size_panel(settings.models / "tdd")]
+
+
+def cross_simulator(settings: Settings) -> list[Json]:
+    """Trained and chosen on Sionna, tested on QuaDRiGa."""
+    with _quadriga(settings) as path, settings.validation_rows("tdd") as baselines:
+        users = _spread(_all(path), settings.users)
+        rows = [*baselines, *networks(settings.models / "tdd")]
+        by_speed = [
+            speed_panel(f"TDD, QuaDRiGa UMa NLoS, {_level(snr)}", rows, path, users, snr)
+            for snr in SPEED_SNRS
+        ]
+        return [snr_panel("TDD, QuaDRiGa UMa NLoS, 10-100 km/h", rows, path, users), *by_speed]
+
+
+def fine_tune(settings: Settings) -> list[Json]:
+    """Fine-tuned on speed blocks of QuaDRiGa and tested on others; beside it the models as they were."""
+    with _quadriga(settings) as path, Dataset.open(path) as dataset:
+        users = split(dataset)
+        test = _spread(users.test, settings.users)
+        before = [row for row in networks(settings.models / "tdd") if row.predictors]
+        tuned = [
+            Row(f"{row.name}, fine-tuned", row.predictors, row.facts, row.reason)
+            for row in networks(settings.models / "fine-tune" / "tdd")
+        ]
+        rows = [*classical(dataset, _spread(users.val, settings.validation)), *before, *tuned]
+        return [snr_panel("TDD, QuaDRiGa UMa NLoS, speed blocks that nothing saw", rows, path, test)]
+
+
+@contextmanager
+def _quadriga(settings: Settings) -> Iterator[Path]:
+    if settings.quadriga is None:
+        raise SystemExit("this table needs --quadriga ARCHIVE")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "quadriga.h5"
+        write_quadriga(settings.quadriga, path, SHAPE)
+        yield path
+
+
+def _spread(users: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """At most `count` of them, evenly, so that every speed has its share."""
+    return users[np.linspace(0, len(users) - 1, min(count, len(users))).astype(int)]
+
+
+TABLES: dict[str, Callable[[Settings], list[Json]]] = {
+    "speed": speed,
+    "snr": snr,
+    "few-shot": few_shot,
+    "zero-shot": zero_shot,
+    "ablation": ablation,
+    "size": size,
+    "cross-simulator": cross_simulator,
+    "fine-tune": fine_tune,
+}
+
+
+def build(name: str, settings: Settings) -> Json:
+    """One table as JSON values."""
+    about = " ".join(TABLES[name].__doc__.split())
+    told = {"test_users": settings.users, "validation_users": settings.validation}
+    panels = TABLES[name](settings)
+    return {"table": name, "about": about, "settings": told, "environment": environment(), "panels": panels}
+
+
+def main() -> None:
+    """Build, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("tables", nargs="+", choices=list(TABLES), metavar="TABLE", help=", ".join(TABLES))
+    parser.add_argument("--models", type=Path, default=Path("build/reference"))
+    parser.add_argument("--cache", type=Path, default=Path("build/tables"), help="where channels are kept")
+    parser.add_argument("--quadriga", type=Path, help="archive of QuaDRiGa channels")
+    parser.add_argument("--users", type=int, default=120, help="test users of each kind")
+    parser.add_argument("--validation-users", type=int, default=60, help="to choose order and ridge on")
+    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    settings = Settings(
+        arguments.models, arguments.cache, arguments.quadriga, arguments.users, arguments.validation_users
+    )
+    for name in arguments.tables:
+        say(f"table {name}")
+        table = build(name, settings)
+        write_table(arguments.output, table)
+        print(markdown(table))
+
+
+if __name__ == "__main__":
+    main()
