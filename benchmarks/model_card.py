@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from environment import environment
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 
 from edgecsi.channel import Dataset, split
 from edgecsi.files import atomic_folder, write_json
@@ -51,7 +51,7 @@ def main() -> None:
         weights = load_file(arguments.model / "model.safetensors")
         if config.name == "csi-alm":
             weights = {name: weight.to(torch.float16) for name, weight in weights.items()}
-        save_file(weights, temporary / "model.safetensors")
+        (temporary / "model.safetensors").write_bytes(save(weights))
         write_json(temporary / "card.json", card)
         (temporary / "README.md").write_text(markdown(card))
     print(markdown(card))

@@ -8,6 +8,7 @@ from command_line import edgecsi
 
 from edgecsi.channel import Dataset
 
+import ablation  # isort: skip
 import predictors  # isort: skip
 import size_table  # isort: skip
 import table_files  # isort: skip
@@ -106,12 +107,12 @@ def line(name, seeds, values):
 
 
 def test_the_gain_of_distillation_is_paired_by_seed():
-    direct, distilled = (tables.ABLATION[f"csi-alm-light-{kind}"] for kind in ("direct", "distilled"))
+    direct, distilled = (ablation.ABLATION[f"csi-alm-light-{kind}"] for kind in ("direct", "distilled"))
     rows = [line(direct, [0, 1, 2], [-9.0, -10.0, -8.0]), line(distilled, [1, 2], [-10.5, -8.2])]
-    (gain,) = tables.distillation_gain(rows)
+    (gain,) = ablation.distillation_gain(rows)
     assert gain["seeds"] == [1, 2]
     assert gain["values"]["20"] == pytest.approx([0.5, 0.2])
-    assert tables.distillation_gain([line(direct, [0], [1.0]), line(distilled, [], [])]) == []
+    assert ablation.distillation_gain([line(direct, [0], [1.0]), line(distilled, [], [])]) == []
 
 
 def test_the_quadriga_tables_ask_for_their_archive(settings):

@@ -7,6 +7,7 @@ import pytest
 
 from edgecsi.bundle import Goals
 from edgecsi.errors import DataError, EdgeCsiError, ModelError, UnavailableError
+from edgecsi.pipeline.given import check
 from edgecsi.pipeline.plan import make_plan
 from edgecsi.pipeline.profiles import PROFILES
 from edgecsi.pipeline.request import CompressRequest
@@ -177,3 +178,17 @@ def test_null_and_ranges_are_understood():
     profile = request({"teacher.max_users": "null", "student.snr_db": "5,25"}).profile
     assert profile.teacher.max_users is None
     assert profile.student.snr_db == (5, 25)
+
+
+@pytest.mark.parametrize(
+    ("changed", "given", "taken"),
+    [
+        ("data.users", {"data": Path("site.h5")}, "site.h5"),
+        ("teacher.backbone", {"teacher": Path("mine")}, "mine"),
+        ("teacher.epochs", {"student": Path("mine")}, "mine"),
+        ("student.epochs", {"student": Path("mine")}, "mine"),
+    ],
+)
+def test_a_setting_of_what_is_given_is_refused(changed, given, taken):
+    with pytest.raises(EdgeCsiError, match=f"{changed} has no effect: {taken} is taken instead"):
+        check(request(changed=(changed,), **given))
