@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -13,16 +14,19 @@ from edgecsi.models.prediction import Relations
 
 RELATION_HEADS = 32
 Scope = Literal["all", "csi"]
+PARTS = ("query", "key", "value")
 
 
-def relation_loss(teacher: Relations, student: Relations, heads: int, scope: Scope) -> Tensor:
+def relation_loss(
+    teacher: Relations, student: Relations, heads: int, scope: Scope, parts: Sequence[str] = PARTS
+) -> Tensor:
     """KL(R_teacher || R_student), averaged over rows, heads and tokens and summed over QQ, KK and VV.
 
     Rows of the relation matrices are distributions over tokens; scope "csi" leaves the prompt tokens out
     (a causal teacher's prompts never see the CSI). Computed in FP32. Scalar.
     """
     loss = torch.zeros((), device=student.query.device)
-    for part in ("query", "key", "value"):
+    for part in parts:
         target = log_relations(_in_scope(getattr(teacher, part), teacher.prompts, scope), heads)
         output = log_relations(_in_scope(getattr(student, part), student.prompts, scope), heads)
         rows, _, tokens, _ = output.shape

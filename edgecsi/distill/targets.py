@@ -16,13 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgecsi.distill.relations import PARTS
 from edgecsi.errors import ModelError
 from edgecsi.files import atomic_file, reserve
 from edgecsi.models.prediction import Relations
 from edgecsi.progress import track
 from edgecsi.training.batches import Batch, BatchSource
-
-PARTS = ("query", "key", "value")
 
 
 def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str) -> None:

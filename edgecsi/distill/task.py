@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from edgecsi.distill.relations import RELATION_HEADS, Scope, relation_loss
+from edgecsi.distill.relations import PARTS, RELATION_HEADS, Scope, relation_loss
 from edgecsi.models.losses import Objective, nmse_objective, user_nmse
 from edgecsi.models.prediction import Relations
 from edgecsi.training.batches import Batch
@@ -15,11 +15,15 @@ from edgecsi.training.batches import Batch
 
 @dataclass(frozen=True)
 class DistillOptions:
-    """weight: lambda_2 of eq. 32; heads: relation heads A_r; scope: which tokens' relations count."""
+    """weight: lambda_2 of eq. 32; heads: relation heads A_r; scope: which tokens' relations count.
+
+    parts: whose relations with themselves count (QQ, KK, VV), for ablations.
+    """
 
     weight: float = 0.1
     heads: int = RELATION_HEADS
     scope: Scope = "csi"
+    parts: tuple[str, ...] = PARTS
 
 
 class DistillTask(nn.Module):
@@ -40,8 +44,9 @@ class DistillTask(nn.Module):
         """The loss and its parts, scalars."""
         prediction = self.network.predict(batch.history, relations=True)
         nmse = user_nmse(prediction.future, batch.future)
+        options = self.options
         attention = relation_loss(
-            self.teacher_relations(batch), prediction.relations, self.options.heads, self.options.scope
+            self.teacher_relations(batch), prediction.relations, options.heads, options.scope, options.parts
         )
         return {
             "loss": nmse_objective(nmse, self.objective) + self.options.weight * attention,

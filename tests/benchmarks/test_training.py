@@ -4,11 +4,16 @@ import json
 import sys
 
 import pytest
+import torch
 
-from edgecsi.models import load_config
+from edgecsi.models import build_network, load_config, save
+from edgecsi.models.folder import trained_state
+from edgecsi.training.stage import config_of
 
 import fine_tune  # isort: skip
+import train_ablation  # isort: skip
 import train_baselines  # isort: skip
+from ablation import ABLATION  # isort: skip
 
 
 @pytest.fixture
@@ -62,3 +67,17 @@ def test_fine_tuning_continues_what_is_there(train, run, tmp_path, tiny_dataset,
     folder = tmp_path / "models" / "fine-tune" / "tdd"
     assert load_config(folder / "gru").name == "gru"
     assert json.loads((folder / "gru.json").read_text())["options"]["start_from"] == "gru"
+
+
+def test_the_students_of_the_ablation(run, tmp_path, tiny_dataset):
+    torch.manual_seed(0)
+    config = config_of("csi-alm", tiny_dataset, 0, "random")
+    save(tmp_path / "teacher", config, trained_state(build_network(config)), [])
+    options = ("--data", tiny_dataset, "--users", 2, "--epochs", 1, "--relation-heads", 16, "--seeds", 0, 1)
+    run(train_ablation, "--teacher", tmp_path / "teacher", *options, "-o", tmp_path / "models")
+    folder = tmp_path / "models" / "ablation" / "tdd"
+    found = {path.name[:-2] for path in folder.iterdir() if path.is_dir()}
+    assert found == {name for name in ABLATION if "light" in name}
+    assert json.loads((folder / "csi-alm-light-qq-1.json").read_text())["distillation"]["parts"] == ["query"]
+    weights = [(folder / f"csi-alm-light-{one}-0" / "model.safetensors").read_bytes() for one in ("qq", "kk")]
+    assert weights[0] != weights[1]

@@ -129,3 +129,9 @@ def test_heads_that_do_not_divide_name_what_does(heads):
         ModelError, match=rf"{heads} relation heads don't divide the .* choose a divisor of 64"
     ):
         check_heads(heads, smollm2, STUDENT_WIDTHS)
+
+
+def test_parts_add_up_to_the_whole():
+    parts = [relation_loss(TEACHER, STUDENT, 4, "csi", (part,)) for part in ("query", "key", "value")]
+    assert min(parts) > 0
+    torch.testing.assert_close(sum(parts), relation_loss(TEACHER, STUDENT, 4, "csi"))

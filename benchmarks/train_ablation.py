@@ -1,0 +1,109 @@
+"""Trains the students of the table `ablation`: without distillation, with it, and with parts of the relations.
+
+    python benchmarks/train_ablation.py --duplex tdd --teacher build/reference/tdd/csi-alm --data TDD.h5
+
+Every variant and seed gets the same users, epochs and learning rate; the noise is the same for all, so that
+the teacher runs over the data once. Seeds are of the weights. The table's teachers are trained by
+
+    edgecsi train csi-alm --backbone smollm2:random -o build/reference/ablation/tdd/csi-alm-random ...
+    edgecsi train csi-alm --backbone smollm2:none -o build/reference/ablation/tdd/csi-alm-no-llm ...
+
+What is there already is kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import torch
+from channels import DUPLEXES
+from train_baselines import CLEAN_SHARE, SNR_DB
+from training_record import users_of, write_record
+
+from edgecsi.distill.stage import STUDENT, make_targets, train_student
+from edgecsi.distill.task import DistillOptions
+from edgecsi.progress import say
+from edgecsi.training import Augmentation, TrainOptions
+from edgecsi.training.direct import train_direct
+from edgecsi.training.stage import TrainingData
+
+# Variant -> what differs from DistillOptions(); None: no distillation.
+VARIANTS: dict[str, dict | None] = {
+    "direct": None,
+    "distilled": {},
+    "qq": {"parts": ("query",)},
+    "kk": {"parts": ("key",)},
+    "vv": {"parts": ("value",)},
+    "scope-all": {"scope": "all"},
+}
+
+
+def train(
+    variant: str,
+    data: TrainingData,
+    options: TrainOptions,
+    distillation: DistillOptions,
+    targets: Path,
+    folder: Path,
+) -> None:
+    """One student; the targets are those of the teacher for these data."""
+    if (folder / "config.json").is_file():
+        say(f"{folder} is there")
+        return
+    changes = VARIANTS[variant]
+    told = None if changes is None else asdict(replace(distillation, **changes))
+    write_record(folder, options=asdict(options), distillation=told, **users_of(data.path, data.max_users))
+    if changes is None:
+        train_direct(STUDENT, data, options, folder)
+    else:
+        train_student(targets, data, options, replace(distillation, **changes), folder)
+
+
+def main() -> None:
+    """Every variant with every seed."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--teacher", type=Path, required=True, help="model folder")
+    parser.add_argument("--data", type=Path, required=True, help="dataset")
+    parser.add_argument("--duplex", choices=DUPLEXES, default="tdd")
+    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument(
+        "--users", type=int, default=720, help="that train; 720 is a tenth of the papers' 7200"
+    )
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
+    parser.add_argument("--objective", choices=["nmse", "log-nmse"], default="log-nmse")
+    parser.add_argument("--weight", type=float, default=0.1, help="of the relation loss (lambda 2)")
+    parser.add_argument("--relation-heads", type=int, default=32)
+    parser.add_argument("--noise-draws", type=int, default=4, help="different noise per user")
+    parser.add_argument("--cache", type=Path, default=Path("build/tables"), help="where targets are kept")
+    parser.add_argument("--threads", type=int, help="of PyTorch")
+    parser.add_argument("-o", "--models", type=Path, default=Path("build/reference"))
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    noise = Augmentation(SNR_DB, arguments.noise_draws, 0, CLEAN_SHARE)
+    data = TrainingData(arguments.data, arguments.users, noise)
+    options = TrainOptions(
+        epochs=arguments.epochs,
+        batch_users=16,
+        batch_antennas=8,
+        learning_rate=arguments.learning_rate,
+        patience=arguments.epochs,
+        objective=arguments.objective,
+    )
+    distillation = DistillOptions(arguments.weight, arguments.relation_heads)
+    targets = arguments.cache / f"targets-{arguments.duplex}.h5"
+    if any(VARIANTS[variant] is not None for variant in arguments.variants):
+        arguments.cache.mkdir(parents=True, exist_ok=True)
+        make_targets(arguments.teacher, data, options, targets)
+    for seed in arguments.seeds:
+        for variant in arguments.variants:
+            folder = arguments.models / "ablation" / arguments.duplex / f"{STUDENT}-{variant}-{seed}"
+            train(variant, data, replace(options, seed=seed), distillation, targets, folder)
+
+
+if __name__ == "__main__":
+    main()
