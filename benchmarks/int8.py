@@ -1,12 +1,16 @@
 """INT8 against FP32 and BF16: what each method, target and speed loses, and how fast the engines are.
 
-    python benchmarks/int8.py --student STUDENT --data CHANNELS.h5 [--quadriga uma_nlos_900.npz] [--no-timing]
+    python benchmarks/int8.py --data CHANNELS.h5 [--quadriga FILE.npz] [--student FOLDER] [--no-timing]
 
-Channels are drawn by TR 38.901 (`--data`, the student's own dataset) and by QuaDRiGa; each is calibrated on
-its training users, searched on its validation users and measured on its test users, clean and at 20 dB SNR.
-QuaDRiGa's users are split by block of equal speed, never within one. Methods: every range method with all
-operators in INT8 ("all"), and mixed precision that holds the goals. Losses are against the FP32 engine.
-Timings are ratios to ort-fp32, engines in turns. Writes benchmarks/results/int8.json.
+The student is the shipped one unless another is given; its channels (`--data`) are those that
+benchmarks/train_reference.py draws by TR 38.901. They and QuaDRiGa's are calibrated on their training users,
+searched on their validation users and measured on their test users, clean and at 20 dB SNR. QuaDRiGa's users
+are split by block of equal speed, never within one. Methods: every range method with all operators in INT8
+("all"), and mixed precision that holds the goals. Losses are against the FP32 engine.
+Timings are ratios to ort-fp32, engines in turns; `as exported` is what ONNX Runtime makes of the graph that
+torch.onnx.export writes, without the layout that edgecsi gives its attention.
+
+Writes benchmarks/results/int8.json.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from environment import environment
 from numpy.typing import NDArray
 from quadriga import write_quadriga
@@ -38,6 +43,8 @@ from edgecsi.export.targets import TARGETS
 from edgecsi.files import write_json
 from edgecsi.latency.plan import make_plan
 from edgecsi.latency.session import run_session
+from edgecsi.models import load
+from edgecsi.models.shipped import shipped
 from edgecsi.pipeline import work
 from edgecsi.pipeline.proof import Case, load_runner, measure
 from edgecsi.pipeline.timing import EngineSubject
@@ -113,6 +120,25 @@ def compare(domain: Domain, student: Path, limit: int, folder: Path) -> dict[str
             "quantizations": reports}  # fmt: skip
 
 
+def build_as_exported(student: Path, folder: Path) -> None:
+    """ONNX Runtime's engine of torch's own export, which nobody made faster."""
+    network = load(student)
+    example = torch.randn(2, *network.shape.history_shape, 2)
+    names = {"input_names": ["csi_history"], "output_names": ["csi_future"]}
+    users = ({0: torch.export.Dim("user", min=1)},)
+    _new(folder)
+    torch.onnx.export(
+        network,
+        (example,),
+        folder / work.GRAPH,
+        dynamo=True,
+        dynamic_shapes=users,
+        external_data=False,
+        **names,
+    )
+    work.build_engine(folder / work.GRAPH, "ort-fp32", _new(folder / "ort-fp32"))
+
+
 def _rows(method: str, target: str, engine: Path, cases: dict[float, list[Case]]) -> list[dict[str, Any]]:
     """One engine at every level of SNR."""
     runner, rows = load_runner(engine), []
@@ -143,7 +169,7 @@ def _rows(method: str, target: str, engine: Path, cases: dict[float, list[Case]]
 
 def timings(folder: Path, shape: CsiShape) -> dict[str, Any]:
     """Every engine of a domain that runs here, 1 and 2 threads, 1 and 8 users; ratios to ort-fp32."""
-    wanted = ["float/ort-fp32", *(f"float/{name}" for name in FLOATS)]
+    wanted = ["float/ort-fp32", "as exported/ort-fp32", *(f"float/{name}" for name in FLOATS)]
     wanted += [f"{kind}, {DEFAULT_METHOD}/{name}" for kind in ("all", "mixed") for name in INT8]
     subjects = [
         EngineSubject(path.name, folder / path, shape, label=str(path))
@@ -205,7 +231,7 @@ def _new(folder: Path) -> Path:
 def main() -> None:
     """Measure, print and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--student", type=Path, required=True, help="model folder")
+    parser.add_argument("--student", type=Path, default=shipped("csi-alm-light", "tdd"), help="model folder")
     parser.add_argument("--data", type=Path, required=True, help="the dataset that it was trained on")
     parser.add_argument("--quadriga", type=Path, help="archive of QuaDRiGa channels")
     parser.add_argument("--users", type=int, default=256, help="calibrating users")
@@ -229,6 +255,8 @@ def main() -> None:
             sample(data, domain.calibration, Recipe(arguments.users, arguments.held_out))
             findings.append(compare(domain, arguments.student, arguments.test_users, folder / domain_name))
             show(findings[-1], console)
+        if not arguments.no_timing:
+            build_as_exported(arguments.student, folder / "Sionna" / "as exported")
         times = None if arguments.no_timing else timings(folder / "Sionna", shape)
         if times:
             show_timings(times, console)

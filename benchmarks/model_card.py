@@ -2,7 +2,7 @@
 
     python benchmarks/model_card.py build/reference/tdd/csi-alm-light --data build/reference/tdd/data.h5
 
-Writes edgecsi/models/shipped_models/<name>-<duplex>: config, weights (a teacher's in FP16), log, README.md with
+Writes edgecsi/models/shipped_models/<name>-<duplex>: config, weights (a teacher in FP16), log, README.md with
 data, training, NMSE beside the classical predictors and limits, and its numbers as card.json.
 """
 
@@ -138,8 +138,8 @@ def markdown(card: dict) -> str:
     lines += [
         "",
         "Limits: drawn channels of one scenario at 2.4 GHz, 48 subcarriers 180 kHz apart, steps of 0.5 ms, "
-        "the 4x4 dual-polarised array; nothing recorded. For other sites, arrays and speeds train or distil on "
-        "their channels, and look at the classical predictors first.",
+        "the 4x4 dual-polarised array; nothing recorded. For other sites, arrays and speeds train or distil "
+        "on their channels, and look at the classical predictors first.",
         "",
     ]
     return "\n".join(lines)
