@@ -1,4 +1,4 @@
-"""Trains the students of the table `ablation`: without distillation, with it, and with parts of the relations.
+"""Trains the students of the table `ablation`: no distillation, distillation, and parts of its relations.
 
     python benchmarks/train_ablation.py --duplex tdd --teacher build/reference/tdd/csi-alm --data TDD.h5
 
