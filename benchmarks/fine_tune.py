@@ -15,7 +15,7 @@ from pathlib import Path
 
 import torch
 from quadriga import write_quadriga
-from train_baselines import CLEAN_SHARE, SNR_DB
+from train_baselines import CLEAN_SHARE, SNR_DB, fit_batches
 from training_record import users_of, write_record
 
 from edgecsi.channel.tr38901 import SHAPE
@@ -30,6 +30,7 @@ from edgecsi.training.stage import TrainingData
 def fine_tune(source: Path, data: Path, options: TrainOptions, folder: Path) -> None:
     """Continue the model of `source` on a dataset and write it to `folder`."""
     config = load_config(source)
+    options = fit_batches(config.name, options)
     training = TrainingData(data, augmentation=Augmentation(SNR_DB, 1000, options.seed, CLEAN_SHARE))
     write_record(folder, options=asdict(options) | {"start_from": source.name}, **users_of(data, None))
     if config.name == "csi-alm":

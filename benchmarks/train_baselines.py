@@ -21,7 +21,7 @@ import torch
 from channels import DUPLEXES, Duplex, channels
 from training_record import users_of, write_record
 
-from edgecsi.channel.tr38901 import Recipe
+from edgecsi.channel.tr38901 import SHAPE, Recipe
 from edgecsi.models.folder import LLM_BACKED
 from edgecsi.progress import say
 from edgecsi.training import Augmentation, TrainOptions
@@ -31,6 +31,7 @@ from edgecsi.training.stage import TrainingData
 DATA_SEED = 11  # as the reference models
 TRAINING_SHARE = 0.8  # of a dataset's users
 FOLDERS = {"csi-alm-light": "csi-alm-light-direct"}  # network -> its folder, where it isn't its name
+WHOLE_ARRAY = ("csi-alm-light-ad",)  # networks that see all antennas at once
 SNR_DB, CLEAN_SHARE = (5.0, 25.0), 0.34
 
 
@@ -88,7 +89,15 @@ def run(name: str, plan: Plan, options: TrainOptions, folder: Path) -> None:
     """One training."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     backbone = plan.backbone if name in LLM_BACKED else None
-    train_direct(name, plan.training_data(options.seed), options, folder, backbone)
+    train_direct(name, plan.training_data(options.seed), fit_batches(name, options), folder, backbone)
+
+
+def fit_batches(name: str, options: TrainOptions) -> TrainOptions:
+    """As many antennas at once as the network needs, with as many rows in a batch as asked for."""
+    if name not in WHOLE_ARRAY:
+        return options
+    rows = options.batch_users * options.batch_antennas
+    return replace(options, batch_antennas=SHAPE.antennas, batch_users=max(1, rows // SHAPE.antennas))
 
 
 def dataset(arguments: argparse.Namespace, duplex: Duplex) -> Path:

@@ -8,6 +8,7 @@ import torch
 
 from edgecsi.models import build_network, load_config, save
 from edgecsi.models.folder import trained_state
+from edgecsi.training import TrainOptions
 from edgecsi.training.stage import config_of
 
 import fine_tune  # isort: skip
@@ -81,3 +82,10 @@ def test_the_students_of_the_ablation(run, tmp_path, tiny_dataset):
     assert json.loads((folder / "csi-alm-light-qq-1.json").read_text())["distillation"]["parts"] == ["query"]
     weights = [(folder / f"csi-alm-light-{one}-0" / "model.safetensors").read_bytes() for one in ("qq", "kk")]
     assert weights[0] != weights[1]
+
+
+def test_networks_of_the_whole_array_get_it():
+    options = TrainOptions(batch_users=16, batch_antennas=8)
+    assert train_baselines.fit_batches("lstm", options) is options
+    whole = train_baselines.fit_batches("csi-alm-light-ad", options)
+    assert (whole.batch_users, whole.batch_antennas) == (4, 32)
