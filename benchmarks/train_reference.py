@@ -16,6 +16,8 @@ import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
+from training_record import users_of, write_record
+
 from edgecsi.channel import Dataset
 from edgecsi.channel.tr38901 import Recipe, generate
 from edgecsi.distill.stage import STUDENT, distill
@@ -84,6 +86,7 @@ def train_reference_teacher(budget: Budget, data: Path, backbone: str, folder: P
     )
     noisy = Augmentation(draws=NEW_EVERY_EPOCH, **NOISE)
     train_teacher(TrainingData(data, budget.teacher_users, noisy), backbone, None, options, folder)
+    write_record(folder, epochs=options.epochs, **users_of(data, budget.teacher_users))
 
 
 def train_reference_student(budget: Budget, data: Path, teacher: Path, folder: Path) -> None:
@@ -102,6 +105,7 @@ def train_reference_student(budget: Budget, data: Path, teacher: Path, folder: P
     else:
         noise = Augmentation(draws=NEW_EVERY_EPOCH, **NOISE)
         train_direct(STUDENT, TrainingData(data, augmentation=noise), options, noisy)
+    write_record(noisy, epochs=sum(epochs), **users_of(data, None))
 
 
 def _student_options(budget: Budget, epochs: int, rate: float, **more: object) -> TrainOptions:

@@ -116,6 +116,13 @@ class Profile(_Recipe):
             raise EdgeCsiError(f"--set {'.'.join(map(str, first['loc']))}: {said}") from None
 
 
+def _parse(text: str) -> Any:
+    """null, numbers with commas between as a tuple, or the text itself for pydantic to judge."""
+    if text == "null":
+        return None
+    return tuple(text.split(",")) if "," in text else text
+
+
 # Two cores without a GPU, about ten minutes: only users and epochs shrink.
 QUICK = Profile(
     data=DataRecipe(users=500),
@@ -132,10 +139,3 @@ PROFILES = {
         student=StudentRecipe(epochs=200, batch_users=128, learning_rate=1e-3, patience=40),
     ),
 }
-
-
-def _parse(text: str) -> Any:
-    """null, numbers with commas between as a tuple, or the text itself for pydantic to judge."""
-    if text == "null":
-        return None
-    return tuple(text.split(",")) if "," in text else text
