@@ -1,0 +1,214 @@
+"""Linear prediction of angle-delay bins in closed form, from operators that every engine has.
+
+A bin of the angle-delay domain holds few paths, so its samples obey x[t] = sum_i w[i] x[t - i]. The weights
+solve the normal equations (A + ridge) w = b of all pairs (past samples, next sample) inside the history,
+forward and, conjugated, backward in time. What differs from edgecsi.models.baselines.ridge_ar:
+
+- Doppler shifts lie far below the sampling rate, so the 13 past samples are seen through the 6 slowest
+  Slepian sequences (Slepian, Bell System Technical Journal 57, 1978): a longer past with fewer unknowns. The
+  power that lies outside of the band is noise and tells its variance.
+- Several systems pool a bin's equations with those of other bins, each by trained weights and ridges.
+- Eliminating one unknown after the other yields all orders at once: component k is what unknown k adds.
+
+Bins are the last axis, so that every operator runs over contiguous memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from edgecsi.models.complex_pair import Complex
+
+BAND = 0.12  # one-sided, in cycles per sample: 108 km/h at 2.4 GHz and 0.5 ms
+TAPS = 13  # past samples from which the next one is predicted
+BASIS = 10  # Slepian sequences that hold all of a history but noise
+UNKNOWNS = 6  # Slepian sequences that hold the past samples
+FP32_RIDGE = 1e-6  # of the trace: what FP32 tells apart
+SILENCE = 1e-12  # noise variance of a user without power
+
+# Where training starts, itself found by training: the weight of the bins at each distance, for every system.
+# One looks along the delays, one at the beams beside, one close around.
+DELAY_POOLING = ((1.0, 0.2, 0.35, 0.25, 0.15), (1.0, 0.01, 0.01, 0.01, 0.01), (1.0, 1.0, 0.01, 0.01, 0.01))
+BEAM_POOLING = (  # by distance in columns, then in rows
+    ((1.0, 0.01, 0.3), (0.01, 0.01, 0.01), (0.3, 0.01, 0.01)),
+    ((1.0, 1.0, 0.05), (1.0, 0.01, 0.01), (0.01, 0.01, 0.01)),
+    ((1.0, 0.2, 0.01), (0.3, 0.01, 0.01), (0.01, 0.01, 0.01)),
+)
+RIDGE = 25.0  # in units of the noise variance
+
+
+def slepian(samples: int, count: int) -> Tensor:
+    """The `count` sequences with the most power below BAND, orthonormal: float64 [samples, count]."""
+    lag = np.arange(samples)[:, None] - np.arange(samples)
+    _, sequences = np.linalg.eigh(np.sinc(2 * BAND * lag))  # eigenvalues ascend
+    return torch.from_numpy(sequences[:, ::-1][:, :count].copy())
+
+
+@dataclass(frozen=True)
+class Components:
+    """The solved systems of every bin: B bins, S systems, K unknowns, N Slepian sequences; float32.
+
+    weights: Complex [user, S, component, unknown, B]; a system's solution is their sum over components.
+    explained: [user, S*K, B], the power that each component explains. power: [user, N, B], the history's by
+    Slepian sequence. noise: [user, 1, 1], the variance of the noise in a real sample.
+    """
+
+    weights: Complex
+    explained: Tensor
+    power: Tensor
+    noise: Tensor
+
+
+class LinearPrediction(nn.Module):
+    """Normal equations of every bin, pooled and eliminated, and the extrapolation of their solutions."""
+
+    def __init__(
+        self,
+        history: int,
+        columns: int,
+        rows: int,
+        delays: int,
+        taps: int = TAPS,
+        basis: int = BASIS,
+        unknowns: int = UNKNOWNS,
+    ) -> None:
+        super().__init__()
+        self.history, self.beams, self.unknowns = history, columns * rows, unknowns
+        self.systems = len(DELAY_POOLING)
+        self.log_delay = nn.Parameter(torch.tensor(DELAY_POOLING).log())
+        self.log_beam = nn.Parameter(torch.tensor(BEAM_POOLING).log())
+        self.log_ridge = nn.Parameter(torch.full((self.systems, unknowns, 1), RIDGE).log())
+
+        whole, low = slepian(history, basis), slepian(taps, unknowns)
+        self._constant("basis", whole.T)
+        self._constant("low", low)
+        self._constant("last", whole[-taps:].T)
+        for name, index in zip(("i", "j"), torch.triu_indices(basis, basis), strict=True):
+            self._constant(name, index)
+        for name, index in zip(("i_below_j", "j_above_i"), torch.triu_indices(basis, basis, 1), strict=True):
+            self._constant(name, index)
+        self._constant("squares", (self.i == self.j).nonzero()[:, 0])
+        real, imaginary = equation_maps(whole, low)
+        self._constant("to_real", real)
+        self._constant("to_imaginary", imaginary)
+        beam, reach = torch.arange(self.beams), self.log_delay.shape[1]
+        self._constant("delay_distance", ring_distance(torch.arange(delays), delays).clamp(max=reach))
+        self._constant("column_distance", ring_distance(beam // rows, columns))
+        self._constant("row_distance", ring_distance(beam % rows, rows))
+
+    def _constant(self, name: str, value: Tensor) -> None:
+        value = value.float() if value.is_floating_point() else value
+        self.register_buffer(name, value.contiguous(), persistent=False)
+
+    def to_basis(self, bins: Tensor) -> Tensor:
+        """Slepian coefficients: [user, T, 2, polarisation, B] -> [user, N, 2, polarisation, B]."""
+        return torch.matmul(self.basis, bins.flatten(2)).unflatten(2, bins.shape[2:])
+
+    def forward(self, bins: Tensor, coefficients: Tensor) -> Components:
+        """Solve all systems of bins float32 [user, T, 2, polarisation, B]; coefficients: their `to_basis`."""
+        noise = self._noise(bins, coefficients)
+        products = self._products(coefficients)
+        power = products[:, self.squares]
+        equations = self._equations(self._pool(products))
+        weights, explained = self._eliminate(equations, noise)
+        return Components(weights, explained, power, noise)
+
+    def _noise(self, bins: Tensor, coefficients: Tensor) -> Tensor:
+        """Variance of what lies outside of the band, per real sample: [user, 1, 1]."""
+        axes = (1, 2, 3, 4)
+        total, inside = bins.square().sum(axes), coefficients.square().sum(axes)
+        outside = (self.history - len(self.basis)) * bins[0, 0].numel()
+        variance = torch.maximum((total - inside) / outside, FP32_RIDGE * total / bins[0].numel())
+        return variance.clamp(min=SILENCE)[:, None, None]
+
+    def _products(self, z: Tensor) -> Tensor:
+        """conj(z_i) z_j, summed over polarisations: real parts for i <= j, imaginary ones for i < j."""
+        turned = torch.stack([z[:, :, 1], -z[:, :, 0]], dim=2)
+        real = (z[:, self.i] * z[:, self.j]).sum((2, 3))
+        imaginary = (z[:, self.i_below_j] * turned[:, self.j_above_i]).sum((2, 3))
+        return torch.cat([real, imaginary], dim=1)
+
+    def _pool(self, products: Tensor) -> Tensor:
+        """Weighted sums over other bins, per system: [user, n, B] -> [user, S, n, B]."""
+        maps = products.unflatten(2, (self.beams, -1))
+        beyond = self.log_delay.new_zeros(self.systems, 1)
+        delay = torch.cat([self.log_delay.exp(), beyond], dim=1)[:, self.delay_distance]
+        beam = self.log_beam.exp()[:, self.column_distance, self.row_distance]
+        return torch.stack([beam[s] @ (maps @ delay[s]) for s in range(self.systems)], dim=1).flatten(3)
+
+    def _equations(self, products: Tensor) -> Complex:
+        """[A | b] of every bin: Complex [user, S, K, K + 1, B]."""
+        pairs = len(self.i)
+        real = torch.matmul(self.to_real, products[:, :, :pairs])
+        imaginary = torch.matmul(self.to_imaginary, products[:, :, pairs:])
+        return Complex(real, imaginary).map(lambda part: part.unflatten(2, (self.unknowns, -1)))
+
+    def _eliminate(self, rows: Complex, noise: Tensor) -> tuple[Complex, Tensor]:
+        """Gauss without pivoting: A + ridge = L D L^H.
+
+        Component k is row k of L^-1, conjugated, times its gain (L^-1 b)_k / D_k. `rows` are the rows not yet
+        used; their columns are [rest of A | b | L^-1 so far].
+        """
+        diagonal = [rows.re[:, :, k, k] for k in range(self.unknowns)]
+        ridge = self.log_ridge.exp() * noise[:, None]  # [user, S, K, B]
+        ridge = ridge + FP32_RIDGE * sum(diagonal)[:, :, None]
+        components, explained = [], []
+        for k in range(self.unknowns):
+            rest = self.unknowns - k
+            pivot, rows = rows.at[:, :, 0], rows.at[:, :, 1:]  # [user, S, column, B]
+            inverse = 1 / (pivot.re[:, :, :1].clamp(min=0) + ridge[:, :, k : k + 1])
+            target = pivot.at[:, :, rest : rest + 1]
+            gain = target.scaled(inverse)
+            explained.append((target * gain.conj()).re)
+            nothing = torch.zeros_like(ridge[:, :, k + 1 :])
+            lower = gain * pivot.at[:, :, rest + 1 :].conj()
+            components.append(Complex.cat([lower, gain, Complex(nothing, nothing)], dim=2))
+            if rest > 1:
+                factor = rows.at[:, :, :, :1].scaled(inverse[:, :, None])
+                updated = rows.at[:, :, :, 1:] - factor * pivot.at[:, :, None, 1:]
+                rows = Complex.cat([updated, -factor], dim=3)
+        return Complex.stack(components, dim=2), torch.cat(explained, dim=2).flatten(1, 2)
+
+    def extrapolate(self, solution: Complex, steps: int) -> Complex:
+        """What every next sample takes of the history's Slepian coefficients, if each follows from the last.
+
+        solution: Complex [user, K, B] -> Complex [user, steps, N, B].
+        """
+        one = solution.map(lambda part: torch.matmul(self.low, part))  # [user, tap, B], oldest first
+        ahead = [one]
+        for _ in range(steps - 1):
+            # The newest tap falls on the sample just predicted, which is `one` of the samples before it.
+            newest, older = ahead[-1].at[:, -1:], ahead[-1].at[:, :-1]
+            shifted = older.map(lambda part: F.pad(part, (0, 0, 1, 0)))
+            ahead.append(shifted + newest * one)
+        return Complex.stack(ahead, dim=1).map(lambda part: torch.matmul(self.last, part))
+
+
+def equation_maps(basis: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
+    """From products of coefficients to [A | b]: float64 [K * (K + 1), products], real and imaginary.
+
+    basis: [T, N]; low: [taps, K]. `seen` makes the K regressors and the target of a frame of taps + 1.
+    """
+    taps, count = low.shape
+    real, imaginary = 0.0, 0.0
+    i, j = torch.triu_indices(basis.shape[1], basis.shape[1])
+    i2, j2 = torch.triu_indices(basis.shape[1], basis.shape[1], 1)
+    for first in range(len(basis) - taps):
+        frame = basis[first : first + taps + 1]
+        for samples, sign in ((frame, 1), (frame.flip(0), -1)):  # backward in time: conjugated
+            seen = torch.cat([low.T @ samples[:taps], samples[taps:]])
+            both = torch.einsum("ai,bj->abij", seen[:count], seen)
+            real = real + both[..., i, j] + both[..., j, i] * (i != j)
+            imaginary = imaginary + sign * (both[..., i2, j2] - both[..., j2, i2])
+    return real.flatten(0, 1), imaginary.flatten(0, 1)
+
+
+def ring_distance(place: Tensor, size: int) -> Tensor:
+    """Distance of all pairs of places on a ring: int64 [place, place]."""
+    apart = (place[:, None] - place) % size
+    return torch.minimum(apart, size - apart)

@@ -1,0 +1,232 @@
+"""The student in the angle-delay domain, against numpy and the classical predictor."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecsi.csi import CsiShape, to_complex, to_interleaved
+from edgecsi.errors import ModelError
+from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.models.baselines import RidgeAr, to_angle_delay
+from edgecsi.models.complex_pair import Complex
+from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd, apply
+from edgecsi.models.linear_prediction import LinearPrediction, ring_distance, slepian
+
+SHAPE = CsiShape(subcarriers=12)
+FULL_RANK = 4  # taps and unknowns of a prediction without Slepian sequences
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Untrained, but every layer does something."""
+    torch.manual_seed(0)
+    network = CsiAlmLightAd(SHAPE).eval()
+    for layer in (network.context, network.component_weights, network.filter_gains):
+        torch.nn.init.normal_(layer.weight, std=0.02)
+    return network
+
+
+def paths(users, seed=0, doppler=0.08):
+    """Few plane waves with Doppler shifts up to `doppler` cycles per step: complex64 [user, 32, T + P, K]."""
+    random = np.random.default_rng(seed)
+    time, k = np.arange(SHAPE.history + SHAPE.future), np.arange(SHAPE.subcarriers)
+    csi = np.zeros((users, 4, 4, 2, len(time), len(k)), complex)
+    for user in csi:
+        for _ in range(5):
+            u, v, delay = random.uniform(0, 1, 3)
+            wave = np.exp(2j * np.pi * (u * np.arange(4)[:, None] + v * np.arange(4)))
+            pair = random.standard_normal((2, 2)) @ [1, 1j]
+            tone = np.exp(2j * np.pi * (random.uniform(-doppler, doppler) * time[:, None] - delay * k))
+            user += wave[..., None, None, None] * pair[:, None, None] * tone
+    return (5e-6 * csi).reshape(users, SHAPE.antennas, len(time), len(k)).astype(np.complex64)
+
+
+def noisy(csi, seed=0, deviation=0.1):
+    random = np.random.default_rng(seed)
+    noise = random.standard_normal((*csi.shape, 2)) @ [1, 1j] * np.sqrt(np.mean(np.abs(csi) ** 2) / 2)
+    return (csi + deviation * noise).astype(np.complex64)
+
+
+def histories(users, seed=0):
+    return torch.from_numpy(to_interleaved(noisy(paths(users, seed)[:, :, : SHAPE.history], seed)).copy())
+
+
+def far(one, other):
+    """Relative squared distance."""
+    return ((one - other).square().sum() / other.square().sum()).item()
+
+
+def run(network, history):
+    with torch.inference_mode():
+        return network(history)
+
+
+def test_in_the_papers_setting_it_is_small():
+    network = CsiAlmLightAd(CsiShape())
+    assert sum(parameter.numel() for parameter in network.parameters()) < 360_000
+    assert run(network, torch.randn(2, 32, 16, 48, 2)).shape == (2, 32, 4, 48, 2)
+
+
+@settings(max_examples=15, deadline=None)
+@given(exponent=st.floats(-8, 4))
+def test_scale_equivariance(network, exponent):
+    history, factor = histories(2), 10**exponent
+    assert far(run(network, factor * history), factor * run(network, history)) < 1e-8
+
+
+@settings(max_examples=15, deadline=None)
+@given(angle=st.floats(-np.pi, np.pi))
+def test_a_common_phase_goes_through(network, angle):
+    history, turn = histories(2), np.exp(1j * angle)
+    turned = torch.from_numpy(to_interleaved(to_complex(history.numpy()) * turn))
+    expected = torch.from_numpy(to_interleaved(to_complex(run(network, history).numpy()) * turn))
+    assert far(run(network, turned), expected) < 1e-8
+
+
+def test_a_user_does_not_depend_on_who_shares_the_batch(network):
+    history = histories(3)
+    history[1] *= 1e6
+    together = run(network, history)
+    for user in range(3):
+        assert far(run(network, history[[user]]), together[[user]]) < 1e-8
+
+
+def test_a_user_without_power_gets_zeros_and_spoils_nobody(network):
+    history = histories(3)
+    history[1] = 0
+    future = run(network, history)
+    assert (future[1] == 0).all()
+    assert far(future[[0, 2]], run(network, history[[0, 2]])) < 1e-8
+
+
+def test_noise_alone_stays_finite(network):
+    assert run(network, torch.randn(1, *SHAPE.history_shape, 2)).isfinite().all()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_even_untrained_it_extrapolates_slow_plane_waves(seed):
+    torch.manual_seed(0)
+    csi = to_interleaved(paths(2, seed))
+    history, truth = (
+        torch.from_numpy(csi[:, :, : SHAPE.history]),
+        torch.from_numpy(csi[:, :, SHAPE.history :]),
+    )
+    assert far(run(CsiAlmLightAd(SHAPE), history), truth) < 1e-2
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_exported_network_is_the_network(network):
+    session = onnxruntime.InferenceSession(export_onnx(network, SHAPE), providers=["CPUExecutionProvider"])
+    history = histories(5, seed=7)
+    history[4] = 0
+    (future,) = session.run(None, {"csi_history": history.numpy()})
+    expected = run(network, history).numpy()
+    assert np.square(future - expected).sum() < 1e-8 * np.square(expected).sum()
+    assert (future[4] == 0).all()
+
+
+def test_training_reaches_every_parameter(network):
+    network.zero_grad()
+    network(histories(2)).square().sum().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+    network.zero_grad()
+
+
+@pytest.mark.parametrize("shape", [CsiShape(antennas=16), CsiShape(history=13)])
+def test_other_arrays_and_short_histories_are_refused(shape):
+    with pytest.raises(ModelError, match=r"needs 32 antennas .* and more than 13 samples"):
+        CsiAlmLightAd(shape)
+
+
+def test_it_has_no_relations(network):
+    with pytest.raises(ModelError, match="no relations"):
+        network.predict(histories(1), relations=True)
+    assert network.predict(histories(1)).future.shape == (1, 32, 4, 12, 2)
+
+
+def test_bins_are_the_angle_delay_transform_and_go_back(network):
+    history = histories(2)
+    bins = network.to_bins(history)
+    expected = to_angle_delay(to_complex(history.numpy())).transpose(0, 5, 3, 1, 2, 4)
+    expected = expected.reshape(2, SHAPE.history, 2, -1)
+    assert np.allclose(torch.complex(bins[:, :, 0], bins[:, :, 1]), expected, rtol=0, atol=1e-10)
+    assert far(network.from_bins(bins), history) < 1e-10
+
+
+@pytest.mark.parametrize("ridge", [0.3, 30.0])
+def test_without_slepian_sequences_it_is_the_ridge_ar(network, ridge):
+    """All Slepian sequences of a length are an orthonormal basis, in which the ridge is the same."""
+    csi = noisy(paths(2)[:, :, : SHAPE.history]) * 1e5
+    linear = LinearPrediction(
+        SHAPE.history, 4, 4, SHAPE.subcarriers, taps=FULL_RANK, basis=SHAPE.history, unknowns=FULL_RANK
+    )
+    bins = network.to_bins(torch.from_numpy(to_interleaved(csi)))
+    floor = bins.square().sum(2).mean(1).flatten(1).numpy()
+    floor = torch.from_numpy(np.median(floor, axis=1).astype(np.float32))[:, None, None]
+    with torch.no_grad():
+        linear.log_delay[0] = torch.tensor([1, 0.5, 0, 0, 0]).log()
+        linear.log_beam[0] = torch.tensor([[1, 0.3, 0], [0.3, 0, 0], [0, 0, 0]]).log()
+        linear.log_ridge.fill_(np.log(ridge))
+        coefficients = linear.to_basis(bins)
+        equations = linear._equations(linear._pool(linear._products(coefficients)))
+        weights, _ = linear._eliminate(equations, floor)
+        solution = weights.at[:, 0].sum(1)
+        future = network.from_bins(apply(linear.extrapolate(solution, 4), coefficients))
+    expected = torch.from_numpy(to_interleaved(RidgeAr(FULL_RANK, ridge)(csi, 4)))
+    assert far(future, expected) < 1e-6
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**31), ridge=st.floats(0.01, 10))
+def test_components_add_up_to_the_solutions_of_all_orders(seed, ridge):
+    linear = LinearPrediction(16, 4, 4, 1)
+    random = np.random.default_rng(seed)
+    frames = random.standard_normal((linear.systems, 9, 7, 2)) @ [1, 1j]
+    gram = frames.conj().swapaxes(1, 2) @ frames  # [S, 7, 7]: six unknowns and a target
+    rows = torch.from_numpy(gram[None, :, :6, :, None])
+    with torch.no_grad():
+        linear.log_ridge.fill_(np.log(ridge))
+        weights, explained = linear._eliminate(Complex(rows.real, rows.imag), torch.ones(1, 1, 1))
+    found = (weights.re + 1j * weights.im).numpy()[0, ..., 0]  # [S, component, unknown]
+    for order in range(1, 7):
+        system = gram[:, :order, :order] + ridge * np.eye(order)
+        expected = np.linalg.solve(system, gram[:, :order, 6:])[..., 0]
+        np.testing.assert_allclose(found[:, :order].sum(1)[:, :order], expected, rtol=1e-3, atol=1e-3)
+    assert (explained >= 0).all()
+
+
+@pytest.mark.parametrize("deviation", [0.03, 0.3])
+def test_noise_is_inferred(network, deviation):
+    csi = paths(2)[:, :, : SHAPE.history] * 1e5
+    bins = network.to_bins(torch.from_numpy(to_interleaved(noisy(csi, deviation=deviation))))
+    noise = network.linear(bins, network.linear.to_basis(bins)).noise
+    expected = deviation**2 * np.mean(np.abs(csi) ** 2) / 2  # half of it in a real sample
+    assert noise.flatten().tolist() == pytest.approx([expected] * 2, rel=0.1)
+
+
+def test_slepian_sequences_are_orthonormal_and_hold_slow_tones():
+    basis = slepian(16, 10)
+    assert torch.allclose(basis.T @ basis, torch.eye(10, dtype=torch.float64), atol=1e-12)
+    tone = torch.cos(2 * torch.pi * 0.1 * torch.arange(16, dtype=torch.float64))
+    assert far(basis @ (basis.T @ tone), tone) < 1e-8
+
+
+def test_distance_on_a_ring():
+    assert ring_distance(torch.arange(4), 4)[0].tolist() == [0, 1, 2, 1]
+
+
+def test_pairs_compute_as_complex_numbers_do():
+    torch.manual_seed(0)
+    one, other = torch.randn(3, 4, dtype=torch.complex64), torch.randn(4, dtype=torch.complex64)
+    a, b = (Complex(value.real, value.imag) for value in (one, other))
+    pairs = [(a * b, one * other), (a - b, one - other), (a + b, one + other), (-a, -one)]
+    pairs += [(a.conj(), one.conj()), (a.scaled(b.re), one * other.real), (a.sum(1), one.sum(1))]
+    pairs += [(a.at[1:], one[1:]), (Complex.cat([a, a], 0), torch.cat([one, one]))]
+    for pair, expected in pairs:
+        assert torch.allclose(torch.complex(pair.re, pair.im), expected)
