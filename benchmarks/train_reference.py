@@ -13,7 +13,7 @@ benchmarks/model_card.py judges the results and ships them.
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from training_record import users_of, write_record
@@ -62,9 +62,12 @@ def main() -> None:
     parser.add_argument("--duplex", choices=["tdd", "fdd"], default="tdd")
     parser.add_argument("--budget", choices=list(BUDGETS), default="two-cores")
     parser.add_argument("--backbone", default="smollm2")
+    parser.add_argument("--student-epochs", type=int, nargs=2, help="clean and noisy; default: the budget's")
     parser.add_argument("-o", "--output", type=Path, default=Path("build/reference"))
     arguments = parser.parse_args()
     budget, folder = BUDGETS[arguments.budget], arguments.output / arguments.duplex
+    if arguments.student_epochs:
+        budget = replace(budget, student_epochs=tuple(arguments.student_epochs))
     data = folder / "data.h5"
     if not data.exists():
         generate(data, Recipe(duplex=arguments.duplex, seed=DATA_SEED), budget.users)

@@ -11,7 +11,7 @@ from edgecsi.cli import options
 
 
 @click.command("distill")
-@click.option("--teacher", type=options.PATH, required=True, help="Model folder, or `reference`.")
+@click.option("--teacher", type=options.PATH, required=True, help="Model folder of the teacher.")
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
 @options.training(epochs=100, learning_rate=3e-3)
 @click.option(
