@@ -28,7 +28,7 @@ from edgecsi.models.baselines import RidgeAr, bin_rotation, hold_last, phase_rot
 from edgecsi.models.folder import LLM_BACKED, STUDENTS, trained_state
 from edgecsi.progress import say
 
-STARTS, CAP_SECONDS = 1, 6.0  # sizes differ by factors: a rough median will do
+SHORT = {"starts": 1, "cap_seconds": 6.0, "network_cap_seconds": 6.0}  # a rough median will do
 CLASSICAL: dict[str, Steps] = {
     "hold last": hold_last,
     "phase rotation per user": phase_rotation,
@@ -101,9 +101,7 @@ def _measure(subjects: list[Measurable]) -> LatencyReport:
     plan = make_plan("quick", users=(1,), threads=threads)
     return run_session(
         subjects,
-        plan.model_copy(
-            update={"starts": STARTS, "cap_seconds": CAP_SECONDS, "network_cap_seconds": CAP_SECONDS}
-        ),
+        plan.model_copy(update=SHORT),
         progress=lambda what, done, total: say(f"{done + 1}/{total} {what}"),
     )
 
