@@ -7,6 +7,7 @@ histories (5-25 dB and clean; the target is always clean); `csi-alm-light-clean`
 channels; `csi-alm-light`, the same student on noisy histories, where a decibel counts the same for every user
 (log-nmse), with relation distillation from the teacher where the budget says so. Clean first is worth it:
 channels are then nearly deterministic, and noise alone would hide from the student what there is to learn.
+For TDD also `csi-alm-light-ad`, which needs no teacher and no clean channels first.
 benchmarks/model_card.py judges the results and ships them.
 """
 
@@ -77,6 +78,8 @@ def main() -> None:
     if not teacher.exists():
         train_reference_teacher(budget, data, arguments.backbone, teacher)
     train_reference_student(budget, data, teacher, folder)
+    if arguments.duplex == "tdd":
+        train_array_student(data, folder / "csi-alm-light-ad")
 
 
 def train_reference_teacher(budget: Budget, data: Path, backbone: str, folder: Path) -> None:
@@ -109,6 +112,25 @@ def train_reference_student(budget: Budget, data: Path, teacher: Path, folder: P
         noise = Augmentation(draws=NEW_EVERY_EPOCH, **NOISE)
         train_direct(STUDENT, TrainingData(data, augmentation=noise), options, noisy)
     write_record(noisy, epochs=sum(epochs), **users_of(data, None))
+
+
+def train_array_student(data: Path, folder: Path, epochs: int = 22) -> None:
+    """CSI-ALM-Light-AD: all antennas of a user at once."""
+    if folder.exists():
+        return
+    noise = Augmentation(NOISE["snr_db"], draws=epochs, clean_share=0.05)
+    options = TrainOptions(
+        epochs=epochs,
+        batch_users=16,
+        batch_antennas=32,
+        learning_rate=3e-3,
+        weight_decay=1e-3,
+        patience=epochs,
+        precision="fp32",
+        objective="log-nmse",
+    )
+    train_direct(folder.name, TrainingData(data, augmentation=noise), options, folder)
+    write_record(folder, epochs=epochs, **users_of(data, None))
 
 
 def _student_options(budget: Budget, epochs: int, rate: float, **more: object) -> TrainOptions:

@@ -45,14 +45,10 @@ def command(
 
     The teacher runs once over the data; a run that was interrupted continues where it was.
     """
-    from edgecsi.channel import Dataset
     from edgecsi.cli.training_args import training_args
     from edgecsi.distill.stage import distill
     from edgecsi.distill.task import DistillOptions
-    from edgecsi.models.shipped import find_model
 
-    with Dataset.open(data) as dataset:
-        teacher = find_model("teacher", teacher, dataset.info.duplex)
     training_data, train_options = training_args(data, seed, values)
     distillation = DistillOptions(weight, relation_heads, relation_scope)
     distill(teacher, training_data, train_options, distillation, output)

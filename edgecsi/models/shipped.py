@@ -1,18 +1,16 @@
 """The models that come with the package, trained by benchmarks/train_reference.py on TR 38.901 channels.
 
-Each is a model folder `shipped_models/<name>-<duplex>` with a model card (README.md). A teacher is kept as
-its trained part in FP16; its frozen backbone comes from its own package.
+Each is a model folder `shipped_models/<name>-<duplex>` with a model card (README.md).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from edgecsi.errors import ModelError
 
 FOLDER = Path(__file__).parent / "shipped_models"
-REFERENCE = {"teacher": "csi-alm", "student": "csi-alm-light"}
+REFERENCE = "csi-alm-light"  # the student that every target holds
 
 
 def shipped(name: str, duplex: str) -> Path:
@@ -24,10 +22,9 @@ def shipped(name: str, duplex: str) -> Path:
     return folder
 
 
-def find_model(role: Literal["teacher", "student"], model: Path, duplex: str) -> Path:
-    """The folder of a model that a user names: a folder, `reference`, or the name of a shipped network."""
-    if model.exists() or model.name != str(model):
-        return model
-    name = REFERENCE[role] if model.name == "reference" else model.name
-    is_shipped = model.name == "reference" or any(FOLDER.glob(f"{name}-?dd"))
-    return shipped(name, duplex) if is_shipped else model
+def find_student(student: Path, duplex: str) -> Path:
+    """The folder of a student that a user names: a folder, `reference`, or the name of a shipped network."""
+    if student.exists() or student.name != str(student):
+        return student
+    name = REFERENCE if student.name == "reference" else student.name
+    return shipped(name, duplex) if any(FOLDER.glob(f"{name}-?dd")) else student

@@ -14,20 +14,15 @@ from edgecsi.pipeline.request import CompressRequest
 
 
 def resolve(request: CompressRequest) -> CompressRequest:
-    """The request with the folders of shipped models in place of their names and of the profile's choice."""
-    named = request.student
-    if named is None and request.teacher is None and request.profile.student.shipped:
-        named = Path(request.profile.student.shipped)
-    if named is None and request.teacher is None:
+    """The request with the folder of a shipped student in place of its name or of the profile's choice."""
+    shipped = request.profile.student.shipped
+    named = request.student or (Path(shipped) if shipped and not request.teacher else None)
+    if named is None:
         return request
-    from edgecsi.models.shipped import find_model
+    from edgecsi.models.shipped import find_student
 
     _, _, duplex = _task(request)
-    return replace(
-        request,
-        teacher=request.teacher and find_model("teacher", request.teacher, duplex),
-        student=named and find_model("student", named, duplex),
-    )
+    return replace(request, student=find_student(named, duplex))
 
 
 def check(request: CompressRequest) -> None:

@@ -68,8 +68,8 @@ class TeacherRecipe(TrainRecipe):
 class StudentRecipe(TrainRecipe):
     """Relation distillation: weight is lambda_2 of eq. 32.
 
-    shipped: take this shipped network instead of distilling one; a teacher that the user gives is distilled
-    all the same.
+    shipped: take this shipped network (reference: the default of the duplex mode) instead of distilling one;
+    a teacher that the user gives is distilled all the same.
     """
 
     shipped: str | None = None
@@ -130,7 +130,7 @@ QUICK = Profile(
     student=StudentRecipe(epochs=12, batch_users=8, learning_rate=3e-3),
 )
 PROFILES = {
-    "reference": QUICK.changed({"student.shipped": "csi-alm-light"}),
+    "reference": QUICK.changed({"student.shipped": "reference"}),
     "quick": QUICK,
     # The papers' size; for a CUDA device.
     "full": Profile(

@@ -4,6 +4,9 @@ Raw channel coefficients (about 5e-6) underflow in FP16, so the normalisation in
 operator and the de-normalisation behind the last one keep FP32, as do the graph's input and output. The
 types are explicit in the graph (strongly typed): an engine has nothing left to decide.
 
+Equations that a network solves keep FP32 too: their entries are powers, whose range is the square of the
+signal's. They are recognised by the reciprocals and logarithms taken of them.
+
 Why no ready converter: onnxruntime.transformers.float16 and its relatives round the graph's input to FP16
 before a node that is kept in FP32 sees it, and every edge between two such nodes as well.
 """
@@ -21,6 +24,7 @@ from edgecsi.export.graph import PRECISIONS, WEIGHTED, read_graph, value_types, 
 REDUCTIONS = frozenset(
     {"LayerNormalization", "Pow", "ReduceMean", "ReduceSum", "RMSNormalization", "Softmax", "Sqrt"}
 )
+OF_POWERS = frozenset({"Log", "Reciprocal"})
 # Where FP16 begins: TensorRT wants both factors of an INT8 product dequantized to the same type.
 SOURCES = WEIGHTED | {"DequantizeLinear"}
 
@@ -90,7 +94,26 @@ def _half_nodes(graph: GraphProto) -> set[int]:
             needed.update(node.input)
             if behind.intersection(node.output) and node.op_type not in REDUCTIONS:
                 half.add(index)
-    return half
+    return half - _solving(graph, half)
+
+
+def _solving(graph: GraphProto, half: set[int]) -> set[int]:
+    """Of the nodes, those that solve equations: what a power depends on, and what uses nothing else."""
+    powers: set[str] = set()  # values that a logarithm or reciprocal depends on
+    solving: set[int] = set()
+    for index, node in reversed(list(enumerate(graph.node))):
+        if node.op_type in OF_POWERS or powers.intersection(node.output):
+            powers.update(node.input)
+            solving.add(index)
+    if not solving:
+        return solving
+    full = {weight.name for weight in graph.initializer} | {""}
+    for index, node in enumerate(graph.node):
+        follows = node.op_type not in SOURCES and full.issuperset(node.input)
+        if index in solving or index not in half or follows:
+            solving.add(index)
+            full.update(node.output)
+    return solving
 
 
 def _half(weight: TensorProto, name: str) -> TensorProto:

@@ -3,9 +3,15 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from edgecsi.channel import Dataset, add_noise
+from edgecsi.csi import to_interleaved
 from edgecsi.errors import BuildError
+from edgecsi.export.emulation import EmulatedEngine
 from edgecsi.export.graph import count_weighted, read_graph, value_types
 from edgecsi.export.lowering import fp16
+from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.models import load
+from edgecsi.models.shipped import shipped
 
 EYE = np.eye(4, dtype=np.float32)
 
@@ -66,3 +72,30 @@ def test_an_output_without_denormalisation_is_refused(small_graph):
 def test_bytes_that_are_no_graph_are_refused():
     with pytest.raises(BuildError, match="not a valid ONNX graph"):
         fp16.lower(b"not a graph")
+
+
+@pytest.fixture(scope="module")
+def solving_onnx():
+    """The student that solves normal equations."""
+    network = load(shipped("csi-alm-light-ad", "tdd"))
+    return export_onnx(network, network.shape)
+
+
+def test_equations_that_a_network_solves_stay_fp32(solving_onnx):
+    lowered = fp16.lower(solving_onnx)
+    graph = read_graph(lowered).graph
+    types = value_types(graph)
+    for operator in ("Log", "Reciprocal"):
+        found = [types[node.output[0]] for node in graph.node if node.op_type == operator]
+        assert found
+        assert set(found) == {TensorProto.FLOAT}
+    assert count_weighted(lowered)["fp16"] > 0
+
+
+def test_a_student_that_solves_equations_keeps_its_nmse_in_fp16(solving_onnx, tiny_dataset):
+    with Dataset.open(tiny_dataset) as dataset:
+        users = np.arange(3)
+        history = to_interleaved(add_noise(dataset.history(users), users, 20.0, seed=0))
+    exact = EmulatedEngine(solving_onnx, threads=1).run(history)
+    found = EmulatedEngine(fp16.lower(solving_onnx), threads=1).run(history)
+    assert 20 * np.log10(np.linalg.norm(found - exact) / np.linalg.norm(exact)) < -40
