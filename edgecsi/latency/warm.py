@@ -84,7 +84,7 @@ class WarmEngine:
 
     def _check(self, calls: int) -> None:
         for timed, untimed in zip(self._outputs[:calls], self._untimed, strict=False):
-            if not np.isfinite(timed.view(np.float32)).all():
+            if not np.isfinite(timed).all():
                 raise UnavailableError("the engine returned NaN or infinity")
             if (difference := _difference(timed, untimed)) > TOLERANCE:
                 raise UnavailableError(

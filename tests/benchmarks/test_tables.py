@@ -144,7 +144,6 @@ def test_quadriga_tables(settings, tiny_dataset, tmp_path):
 def test_sizes_need_no_trained_models(monkeypatch, tmp_path):
     monkeypatch.setattr(size_table, "NETWORKS", {"llm4cp": "LLM4CP", "gru": "GRU"})
     monkeypatch.setattr(size_table, "CLASSICAL", {"ridge AR": size_table.RidgeAr(2, 0.3)})
-    monkeypatch.setattr(size_table, "STARTS", 1)
     monkeypatch.setattr("edgecsi.latency.plan.MIN_SECONDS", 0.05)
     plan = size_table.make_plan("quick", users=(1,), threads=(1,))
     short = plan.model_copy(update={"calls": 3, "network_cap_seconds": 0.05})
