@@ -11,12 +11,19 @@ from edgecsi.export.targets import TARGETS
 RUNNABLE = [name for name, target in TARGETS.items() if name.startswith("trt") or not target.why_not_run()]
 pytestmark = pytest.mark.parametrize("name", RUNNABLE)
 
-ERROR_DB = {"fp32": -60, "fp16": -40, "bf16": -25, "int8": -20}  # of an engine against the PyTorch student
+ERROR_DB = {
+    "fp32": -60,
+    "fp16": -40,
+    "bf16": -25,
+    "int8": -20,
+    "int8-bf16": -20,
+}  # of an engine against the PyTorch student
 DEVIATION = {
     "fp32": 1e-4,
     "fp16": 1e-2,
     "bf16": 1e-2,
     "int8": 1e-2,
+    "int8-bf16": 1e-2,
 }  # of scale equivariance and batch invariance
 
 
