@@ -49,8 +49,8 @@ class Budget:
 
 
 BUDGETS = {
-    # The papers' few-shot size for the teacher; about two hours. Whether a teacher that 720 users taught helps
-    # the student has not been measured yet, so the shipped student was trained without it.
+    # The papers' few-shot size for the teacher; about two hours. Whether a teacher that 720 users taught
+    # helps the student has not been measured yet, so the shipped student was trained without it.
     "two-cores": Budget(3000, 720, 5, (25, 30), (8, 16), (1e-3, 3e-3), relation_weight=0.0),
     # The papers' size, for a CUDA device. Not run yet.
     "papers": Budget(9000, None, 100, (50, 200), (128, 64), (3e-4, 3e-3), relation_weight=0.1),
