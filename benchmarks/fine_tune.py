@@ -15,13 +15,14 @@ from pathlib import Path
 
 import torch
 from quadriga import write_quadriga
-from train_baselines import CLEAN_SHARE, SNR_DB, fit_batches
+from train_baselines import fit_batches
+from training_recipe import equal_options, noise
 from training_record import users_of, write_record
 
 from edgecsi.channel.tr38901 import SHAPE
 from edgecsi.models import load_config
 from edgecsi.progress import say
-from edgecsi.training import Augmentation, TrainOptions
+from edgecsi.training import TrainOptions
 from edgecsi.training.csi_alm import train_teacher
 from edgecsi.training.direct import train_direct
 from edgecsi.training.stage import TrainingData
@@ -31,7 +32,7 @@ def fine_tune(source: Path, data: Path, options: TrainOptions, folder: Path) -> 
     """Continue the model of `source` on a dataset and write it to `folder`."""
     config = load_config(source)
     options = fit_batches(config.name, options)
-    training = TrainingData(data, augmentation=Augmentation(SNR_DB, 1000, options.seed, CLEAN_SHARE))
+    training = TrainingData(data, augmentation=noise(seed=options.seed))
     write_record(folder, options=asdict(options) | {"start_from": source.name}, **users_of(data, None))
     if config.name == "csi-alm":
         train_teacher(training, config.backbone, config.backbone_folder, options, folder)
@@ -65,12 +66,9 @@ def main() -> None:
         if (folder / "config.json").is_file():
             say(f"{folder} is there")
             continue
-        options = TrainOptions(
-            epochs=arguments.epochs,
-            batch_users=16,
-            batch_antennas=8,
+        options = equal_options(
+            arguments.epochs,
             learning_rate=arguments.learning_rate,
-            patience=arguments.epochs,
             objective=arguments.objective,
             start_from=source,
         )

@@ -19,13 +19,13 @@ from pathlib import Path
 
 import torch
 from channels import DUPLEXES
-from train_baselines import CLEAN_SHARE, SNR_DB
+from training_recipe import equal_options, noise
 from training_record import users_of, write_record
 
 from edgecsi.distill.stage import STUDENT, make_targets, train_student
 from edgecsi.distill.task import DistillOptions
 from edgecsi.progress import say
-from edgecsi.training import Augmentation, TrainOptions
+from edgecsi.training import TrainOptions
 from edgecsi.training.direct import train_direct
 from edgecsi.training.stage import TrainingData
 
@@ -84,15 +84,9 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    noise = Augmentation(SNR_DB, arguments.noise_draws, 0, CLEAN_SHARE)
-    data = TrainingData(arguments.data, arguments.users, noise)
-    options = TrainOptions(
-        epochs=arguments.epochs,
-        batch_users=16,
-        batch_antennas=8,
-        learning_rate=arguments.learning_rate,
-        patience=arguments.epochs,
-        objective=arguments.objective,
+    data = TrainingData(arguments.data, arguments.users, noise(arguments.noise_draws))
+    options = equal_options(
+        arguments.epochs, learning_rate=arguments.learning_rate, objective=arguments.objective
     )
     distillation = DistillOptions(arguments.weight, arguments.relation_heads)
     targets = arguments.cache / f"targets-{arguments.duplex}.h5"

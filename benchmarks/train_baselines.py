@@ -19,20 +19,19 @@ from pathlib import Path
 
 import torch
 from channels import DUPLEXES, Duplex, channels
+from training_recipe import CLEAN_SHARE, DATA_SEED, NEW_EVERY_EPOCH, SNR_DB, equal_options, noise
 from training_record import users_of, write_record
 
 from edgecsi.channel.tr38901 import SHAPE, Recipe
 from edgecsi.models.folder import LLM_BACKED
 from edgecsi.progress import say
-from edgecsi.training import Augmentation, TrainOptions
+from edgecsi.training import TrainOptions
 from edgecsi.training.direct import NAMES, train_direct
 from edgecsi.training.stage import TrainingData
 
-DATA_SEED = 11  # as the reference models
 TRAINING_SHARE = 0.8  # of a dataset's users
 FOLDERS = {"csi-alm-light": "csi-alm-light-direct"}  # network -> its folder, where it isn't its name
 WHOLE_ARRAY = ("csi-alm-light-ad",)  # networks that see all antennas at once
-SNR_DB, CLEAN_SHARE = (5.0, 25.0), 0.34
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,7 @@ class Plan:
 
     def training_data(self, seed: int) -> TrainingData:
         """The same users for every seed, in other noise."""
-        noise = Augmentation(SNR_DB, self.draws, seed, CLEAN_SHARE)
-        return TrainingData(self.data, self.users, noise)
+        return TrainingData(self.data, self.users, noise(self.draws, seed))
 
 
 def train(name: str, seed: int, plan: Plan, folder: Path) -> None:
@@ -120,7 +118,7 @@ def main() -> None:
     parser.add_argument("--objective", choices=["nmse", "log-nmse"], default="log-nmse")
     parser.add_argument("--batch-users", type=int, default=16)
     parser.add_argument("--batch-antennas", type=int, default=8)
-    parser.add_argument("--noise-draws", type=int, default=1000, help="different noise per user")
+    parser.add_argument("--noise-draws", type=int, default=NEW_EVERY_EPOCH, help="different noise per user")
     parser.add_argument("--backbone", default="smollm2", help="of llm4cp")
     parser.add_argument("--data", type=Path, help="dataset to train on, of the one duplex mode")
     parser.add_argument("--cache", type=Path, default=Path("build/tables"), help="where channels are kept")
@@ -132,11 +130,10 @@ def main() -> None:
         parser.error("--data is of one duplex mode: say which with --duplex")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    options = TrainOptions(
-        epochs=arguments.epochs,
+    options = equal_options(
+        arguments.epochs,
         batch_users=arguments.batch_users,
         batch_antennas=arguments.batch_antennas,
-        patience=arguments.epochs,  # equal epochs for all
         objective=arguments.objective,
     )
     for duplex in arguments.duplex:

@@ -17,6 +17,7 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from training_recipe import DATA_SEED, SNR_DB, noise
 from training_record import users_of, write_record
 
 from edgecsi.channel import Dataset
@@ -28,10 +29,6 @@ from edgecsi.training import Augmentation, TrainOptions
 from edgecsi.training.csi_alm import train_teacher
 from edgecsi.training.direct import train_direct
 from edgecsi.training.stage import TrainingData
-
-DATA_SEED = 11
-NOISE = {"snr_db": (5.0, 25.0), "clean_share": 0.34}
-NEW_EVERY_EPOCH = 1000  # draws
 
 
 @dataclass(frozen=True)
@@ -90,8 +87,7 @@ def train_reference_teacher(budget: Budget, data: Path, backbone: str, folder: P
         batch_antennas=8,
         learning_rate=budget.learning_rate[0],
     )
-    noisy = Augmentation(draws=NEW_EVERY_EPOCH, **NOISE)
-    train_teacher(TrainingData(data, budget.teacher_users, noisy), backbone, None, options, folder)
+    train_teacher(TrainingData(data, budget.teacher_users, noise()), backbone, None, options, folder)
     write_record(folder, epochs=options.epochs, **users_of(data, budget.teacher_users))
 
 
@@ -105,12 +101,11 @@ def train_reference_student(budget: Budget, data: Path, teacher: Path, folder: P
         return
     options = _student_options(budget, epochs[1], rate * 2 / 3, objective="log-nmse", start_from=clean)
     if budget.relation_weight:
-        noise = Augmentation(draws=budget.relation_draws, **NOISE)
         weight = DistillOptions(weight=budget.relation_weight)
-        distill(teacher, TrainingData(data, augmentation=noise), options, weight, noisy)
+        training = TrainingData(data, augmentation=noise(budget.relation_draws))
+        distill(teacher, training, options, weight, noisy)
     else:
-        noise = Augmentation(draws=NEW_EVERY_EPOCH, **NOISE)
-        train_direct(STUDENT, TrainingData(data, augmentation=noise), options, noisy)
+        train_direct(STUDENT, TrainingData(data, augmentation=noise()), options, noisy)
     write_record(noisy, epochs=sum(epochs), **users_of(data, None))
 
 
@@ -118,7 +113,7 @@ def train_array_student(data: Path, folder: Path, epochs: int = 22) -> None:
     """CSI-ALM-Light-AD: all antennas of a user at once."""
     if folder.exists():
         return
-    noise = Augmentation(NOISE["snr_db"], draws=epochs, clean_share=0.05)
+    mostly_noisy = Augmentation(SNR_DB, draws=epochs, clean_share=0.05)
     options = TrainOptions(
         epochs=epochs,
         batch_users=16,
@@ -129,7 +124,7 @@ def train_array_student(data: Path, folder: Path, epochs: int = 22) -> None:
         precision="fp32",
         objective="log-nmse",
     )
-    train_direct(folder.name, TrainingData(data, augmentation=noise), options, folder)
+    train_direct(folder.name, TrainingData(data, augmentation=mostly_noisy), options, folder)
     write_record(folder, epochs=epochs, **users_of(data, None))
 
 
