@@ -69,3 +69,18 @@ class _At:
 
     def __getitem__(self, index: object) -> Complex:
         return Complex(self.pair.re[index], self.pair.im[index])
+
+
+def as_real(matrix: Tensor) -> Tensor:
+    """complex [from, to] -> float [from, 2, 2, to]: what re and im of an input add to those of an output."""
+    of_re = torch.stack([matrix.real, matrix.imag], 1)
+    of_im = torch.stack([-matrix.imag, matrix.real], 1)
+    return torch.stack([of_re, of_im], 1)
+
+
+def inverse_dft(size: int) -> Tensor:
+    """The unitary inverse DFT as real numbers: float64 [from, 2, 2, to], as :func:`as_real`.
+
+    A product with it is the same in every engine, where an FFT operator may be missing.
+    """
+    return as_real(torch.fft.ifft(torch.eye(size, dtype=torch.complex128), norm="ortho"))

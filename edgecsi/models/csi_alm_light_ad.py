@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.models.baselines.angle_delay import ANTENNAS, COLUMNS, POLARISATIONS, ROWS
-from edgecsi.models.complex_pair import Complex
+from edgecsi.models.complex_pair import Complex, as_real, inverse_dft
 from edgecsi.models.linear_prediction import BASIS, TAPS, UNKNOWNS, LinearPrediction
 from edgecsi.models.prediction import Prediction
 from edgecsi.models.scaling import normalise
@@ -121,8 +121,7 @@ def apply(filters: Complex, history: Tensor) -> Tensor:
 
 def delay_transform(subcarriers: int) -> Tensor:
     """Unitary IDFT over subcarriers as a real matrix: [subcarrier, re/im] x [re/im, delay]."""
-    unitary = torch.fft.ifft(torch.eye(subcarriers, dtype=torch.complex128), norm="ortho")
-    return as_real(unitary).reshape(2 * subcarriers, 2 * subcarriers).float()
+    return inverse_dft(subcarriers).reshape(2 * subcarriers, 2 * subcarriers).float()
 
 
 def beam_transform() -> Tensor:
@@ -130,10 +129,3 @@ def beam_transform() -> Tensor:
     antennas = torch.eye(ANTENNAS, dtype=torch.complex128).reshape(ANTENNAS, COLUMNS, ROWS, POLARISATIONS)
     beams = torch.fft.fft2(antennas, dim=(1, 2), norm="ortho").permute(0, 3, 1, 2).flatten(1)
     return as_real(beams).flatten(0, 1).flatten(1).T.contiguous().float()
-
-
-def as_real(unitary: Tensor) -> Tensor:
-    """complex [from, to] -> float [from, 2, 2, to]: what re and im of an input add to those of an output."""
-    of_re = torch.stack([unitary.real, unitary.imag], 1)
-    of_im = torch.stack([-unitary.imag, unitary.real], 1)
-    return torch.stack([of_re, of_im], 1)

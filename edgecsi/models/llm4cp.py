@@ -12,14 +12,12 @@ shape, word embeddings aside: with `gpt2`, the paper's own backbone, 1,617,248 o
 
 from __future__ import annotations
 
-import math
-
-import torch
 from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.models.backbones import Backbone
+from edgecsi.models.complex_pair import inverse_dft
 from edgecsi.models.csi_alm import LastBlockTap
 from edgecsi.models.csi_alm_light import sinusoidal_position
 from edgecsi.models.cssa import PATCH, ChannelAttentionBlock
@@ -88,11 +86,5 @@ class CsiAttention(nn.Module):
 
 
 def delay_matrix(subcarriers: int) -> Tensor:
-    """Unitary inverse DFT over subcarriers as one real matrix, real parts first: float32 [2K, 2K].
-
-    A product with it is the same in every engine, where an FFT operator may be missing.
-    """
-    index = torch.arange(subcarriers, dtype=torch.float64)
-    angle = 2 * math.pi * torch.outer(index, index) / subcarriers
-    cosine, sine = (part(angle) / math.sqrt(subcarriers) for part in (torch.cos, torch.sin))
-    return torch.cat([torch.cat([cosine, sine], 1), torch.cat([-sine, cosine], 1)]).float()
+    """Unitary inverse DFT over subcarriers as one real matrix, real parts first: float32 [2K, 2K]."""
+    return inverse_dft(subcarriers).transpose(0, 1).reshape(2 * subcarriers, 2 * subcarriers).float()

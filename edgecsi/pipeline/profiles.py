@@ -68,8 +68,8 @@ class TeacherRecipe(TrainRecipe):
 class StudentRecipe(TrainRecipe):
     """Relation distillation: weight is lambda_2 of eq. 32.
 
-    shipped: take this shipped network (reference: the default of the duplex mode) instead of distilling one;
-    a teacher that the user gives is distilled all the same.
+    shipped: take this shipped network (reference: the default one) instead of distilling one; a teacher that
+    the user gives is distilled all the same.
     """
 
     shipped: str | None = None

@@ -38,13 +38,13 @@ class Augmentation:
         """History complex64 [user, antenna, T, K] of these users in this draw."""
         if self.snr_db is None:
             return history
-        noisy = add_noise(history, users, self.snr_db, self.seed, draw)
-        clean = [self._is_clean(int(user), draw) for user in users]
-        noisy[clean] = history[clean]
-        return noisy
+        noisy = np.array([self._is_noisy(int(user), draw) for user in users], bool)
+        augmented = history.copy()
+        augmented[noisy] = add_noise(history[noisy], users[noisy], self.snr_db, self.seed, draw)
+        return augmented
 
-    def _is_clean(self, user: int, draw: int) -> bool:
-        return np.random.default_rng((self.seed, user, draw)).random() < self.clean_share
+    def _is_noisy(self, user: int, draw: int) -> bool:
+        return np.random.default_rng((self.seed, user, draw)).random() >= self.clean_share
 
 
 @dataclass

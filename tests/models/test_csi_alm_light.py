@@ -34,30 +34,6 @@ def test_scale_equivariance(student, csi, exponent):
         assert far(student(factor * history), factor * student(history)) < 1e-8
 
 
-def test_a_user_does_not_depend_on_who_shares_the_batch(student, csi):
-    history = csi(3)
-    history[1] *= 1e6
-    with torch.inference_mode():
-        together = student(history)
-        for user in range(3):
-            assert far(student(history[[user]]), together[[user]]) < 1e-8
-
-
-def test_a_user_without_power_gets_zeros_and_spoils_nobody(student, csi):
-    history = csi(3)
-    history[1] = 0
-    with torch.inference_mode():
-        future = student(history)
-        assert (future[1] == 0).all()
-        assert far(future[[0, 2]], student(history[[0, 2]])) < 1e-8
-
-
-def test_antennas_are_predicted_alike(student, csi):
-    history = csi(2)
-    with torch.inference_mode():
-        assert far(student(history.flip(1)), student(history).flip(1)) < 1e-8
-
-
 def test_relations_are_those_of_the_last_block(student, csi):
     history = csi(2)
     heard = []
