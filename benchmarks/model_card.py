@@ -11,13 +11,11 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from environment import environment
-from numpy.typing import NDArray
+from predictors import ahead, sizes
 from safetensors.torch import load_file, save
 
 from edgecsi.channel import Dataset, split
@@ -60,10 +58,7 @@ def main() -> None:
 def judge(model: Path, data: Path, max_users: int) -> dict:
     """NMSE of the network, hold-last and the ridge AR (chosen on validation) at every SNR, as JSON values."""
     config, network = load_config(model), load(model)
-    parameters = {
-        name: sum(p.numel() for p in network.parameters() if keep(p)) for name, keep in COUNTS.items()
-    }
-    rows = []
+    counts, rows = sizes(network), []
     with Dataset.open(data) as dataset:
         users = split(dataset)
         test, validation = users.test[:max_users], users.val[:VALIDATION_USERS]
@@ -73,10 +68,10 @@ def judge(model: Path, data: Path, max_users: int) -> dict:
             ridge_ar = choose_ridge_ar(history, dataset.future(validation))
             predictors = {
                 config.name: network_predictor(network),
-                f"pooled ridge AR (order {ridge_ar.order}, ridge {ridge_ar.ridge:g})": _ahead(
-                    ridge_ar, dataset
+                f"pooled ridge AR (order {ridge_ar.order}, ridge {ridge_ar.ridge:g})": ahead(
+                    ridge_ar, dataset.shape.future
                 ),
-                "hold last": _ahead(hold_last, dataset),
+                "hold last": ahead(hold_last, dataset.shape.future),
             }
             for name, predict in predictors.items():
                 report = evaluate(predict, dataset, test, noise)
@@ -91,21 +86,12 @@ def judge(model: Path, data: Path, max_users: int) -> dict:
     return {
         "name": config.name,
         "config": json.loads(config.model_dump_json()),
-        "parameters": parameters,
+        "parameters": {"total": counts["parameters"], "trained": counts["trained_parameters"]},
         "data": facts,
         "epochs": len(log),
         "rows": rows,
         "environment": environment(),
     }
-
-
-COUNTS = {"total": lambda p: True, "trained": lambda p: p.requires_grad}
-
-
-def _ahead(
-    predict: Callable[[NDArray[np.complex64], int], NDArray[np.complex64]], dataset: Dataset
-) -> Callable[[NDArray[np.complex64]], NDArray[np.complex64]]:
-    return lambda history: predict(history, dataset.shape.future)
 
 
 def markdown(card: dict) -> str:

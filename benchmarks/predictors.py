@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 from training_record import record_path
 
 from edgecsi.channel import Dataset
@@ -76,10 +77,10 @@ def classical(validation: Dataset, users: NDArray[np.int64]) -> list[Row]:
         if (noise, pooled) not in known:
             history = noise(validation.history(users), users, 0)
             known[noise, pooled] = choose_ridge_ar(history, validation.future(users), pooled)
-        return _ahead(known[noise, pooled], steps)
+        return ahead(known[noise, pooled], steps)
 
     def fixed(predict: Steps) -> dict[int, Callable[[SnrDb], ComplexPredictor]]:
-        return {0: lambda snr_db: _ahead(predict, steps)}
+        return {0: lambda snr_db: ahead(predict, steps)}
 
     none = {"parameters": 0, "epochs": 0, "hardware": "none, no training"}
     mixed = {"choice": f"on {len(users)} validation users in mixed noise"}
@@ -119,6 +120,14 @@ def _network(name: str, stem: str, folders: dict[int, Path]) -> Row:
     )
 
 
+def sizes(network: nn.Module) -> dict[str, int]:
+    """Parameters, and those of them that are trained."""
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "trained_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
+    }
+
+
 def _loader(folder: Path) -> Callable[[SnrDb], ComplexPredictor]:
     loaded: list[ComplexPredictor] = []
 
@@ -140,8 +149,7 @@ def _facts(folder: Path) -> dict[str, Any]:
     return {
         "network": load_config(folder).name,
         "backbone": load_config(folder).backbone,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "trained_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
+        **sizes(network),
         "epochs": len(log),
         "training_seconds": round(sum(entry.get("seconds", 0.0) for entry in log), 1),
         "training_users": training.get("training_users"),
@@ -149,5 +157,6 @@ def _facts(folder: Path) -> dict[str, Any]:
     }
 
 
-def _ahead(predict: Steps, steps: int) -> ComplexPredictor:
+def ahead(predict: Steps, steps: int) -> ComplexPredictor:
+    """A predictor of any number of steps as one of `steps`."""
     return lambda history: predict(history, steps)

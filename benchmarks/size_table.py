@@ -13,7 +13,7 @@ from statistics import median
 from typing import Any
 
 import torch
-from predictors import NETWORKS, Steps
+from predictors import NETWORKS, Steps, sizes
 
 from edgecsi.bundle import GoldenSet
 from edgecsi.channel.tr38901 import SHAPE, STEP_S
@@ -87,10 +87,8 @@ def _untrained(name: str, backbone: str, folder: Path) -> Path:
 
 def _facts(folder: Path, trained: bool) -> dict[str, Any]:
     config = load_config(folder)
-    network = build_network(config)
     return {
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "trained_parameters": sum(p.numel() for p in network.parameters() if p.requires_grad),
+        **sizes(build_network(config)),
         "backbone": config.backbone,
         "hardware": "trained" if trained else "not trained: timed as drawn",
     }
