@@ -86,6 +86,7 @@ def train_reference_teacher(budget: Budget, data: Path, backbone: str, folder: P
         batch_users=budget.batch_users[0],
         batch_antennas=8,
         learning_rate=budget.learning_rate[0],
+        objective="log-nmse",
     )
     train_teacher(TrainingData(data, budget.teacher_users, noise()), backbone, None, options, folder)
     write_record(folder, epochs=options.epochs, **users_of(data, budget.teacher_users))

@@ -6,6 +6,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+UePattern = Literal[
+    "omni", "38.901", "mixed"
+]  # of the users' antennas; mixed: some users have one, some the other
 ARRAY = "4x4 dual-polarised (V, H), half wavelength, antenna=(column*4+row)*2+polarisation, row 0 lowest"
 
 
@@ -24,7 +27,7 @@ class ChannelInfo(BaseModel):
     subcarrier_spacing_hz: float = Field(180e3, gt=0, allow_inf_nan=False)
     step_s: float = Field(0.5e-3, gt=0, allow_inf_nan=False)
     array: str = ARRAY
-    ue_pattern: Literal["omni", "38.901", "unknown"] = "unknown"
+    ue_pattern: UePattern | Literal["unknown"] = "unknown"
     generator: str  # the library that drew the channels, or "import"
     generator_version: str
     seed: int | None = None

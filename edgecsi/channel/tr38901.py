@@ -25,7 +25,7 @@ from sionna.phy import config
 from sionna.phy.channel import cir_to_ofdm_channel, gen_single_sector_topology, subcarrier_frequencies
 from sionna.phy.channel.tr38901 import PanelArray, UMa, UMi
 
-from edgecsi.channel.info import ChannelInfo
+from edgecsi.channel.info import ChannelInfo, UePattern
 from edgecsi.channel.writer import write_dataset
 from edgecsi.csi import CsiShape
 
@@ -34,17 +34,21 @@ CARRIER_HZ, SPACING_HZ, STEP_S = 2.4e9, 180e3, 0.5e-3
 _BATCH_USERS = 10  # measured fastest: more leave the processor's cache
 _DEVICE = "cpu"  # one device everywhere, so that a seed means the same channels on every machine
 _MODELS = {"uma": UMa, "umi": UMi}
+_PATTERNS = {"omni": ["omni"], "38.901": ["38.901"], "mixed": ["omni", "38.901"]}
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to draw. Speeds are uniform in `speed_kmh`; LoS is forced to one state for every user."""
+    """What to draw. Speeds are uniform in `speed_kmh`; LoS is forced to one state for every user.
+
+    ue_pattern: "mixed" changes it from batch to batch, so that half of the users have each.
+    """
 
     scenario: Literal["uma", "umi"] = "uma"
     los: bool = False
     duplex: Literal["tdd", "fdd"] = "tdd"
     speed_kmh: tuple[float, float] = (10.0, 100.0)
-    ue_pattern: Literal["omni", "38.901"] = "omni"
+    ue_pattern: UePattern = "omni"
     users_per_drop: int = 10
     seed: int = 0
 
@@ -72,10 +76,14 @@ class ChannelGenerator:
         self.recipe = recipe
         self.drops = max(1, _BATCH_USERS // recipe.users_per_drop)
         bs_array = base_station_array()
-        ut_array = PanelArray(1, 1, "single", "V", recipe.ue_pattern, CARRIER_HZ, device=_DEVICE)
-        self._model = _MODELS[recipe.scenario](
-            CARRIER_HZ, "low", ut_array, bs_array, "uplink", device=_DEVICE
-        )
+        ut_arrays = [
+            PanelArray(1, 1, "single", "V", pattern, CARRIER_HZ, device=_DEVICE)
+            for pattern in _PATTERNS[recipe.ue_pattern]
+        ]
+        self._models = [
+            _MODELS[recipe.scenario](CARRIER_HZ, "low", ut_array, bs_array, "uplink", device=_DEVICE)
+            for ut_array in ut_arrays
+        ]
         self._order = torch.from_numpy(antenna_order(bs_array))
         self._frequencies = subcarrier_frequencies(2 * SHAPE.subcarriers, SPACING_HZ, device=_DEVICE)
 
@@ -88,6 +96,7 @@ class ChannelGenerator:
         """CSI complex64 [user, antenna, time, 2K] over both bands, speed in km/h [user] and drop [user]."""
         recipe = self.recipe
         low, high = (speed / 3.6 for speed in recipe.speed_kmh)
+        model = self._models[index % len(self._models)]
         with _reproducible([recipe.seed, index]):
             users, station, _, station_facing, velocity, indoor = gen_single_sector_topology(
                 self.drops,
@@ -102,8 +111,8 @@ class ChannelGenerator:
             facing = torch.atan2(velocity[..., 1], velocity[..., 0])[..., None] * torch.tensor(
                 [1.0, 0.0, 0.0]
             )
-            self._model.set_topology(users, station, facing, station_facing, velocity, indoor, recipe.los)
-            gains, delays = self._model(SHAPE.history + SHAPE.future, 1 / STEP_S)
+            model.set_topology(users, station, facing, station_facing, velocity, indoor, recipe.los)
+            gains, delays = model(SHAPE.history + SHAPE.future, 1 / STEP_S)
             csi = cir_to_ofdm_channel(self._frequencies, gains, delays)
         # [drop, 1, antenna, user, 1, time, subcarrier] -> [drop, user, antenna, time, subcarrier]
         csi = csi[:, 0, :, :, 0][:, self._order].transpose(1, 2)

@@ -58,10 +58,10 @@ def command() -> None:
 )
 @click.option(
     "--ue-pattern",
-    type=click.Choice(["omni", "38.901"]),
+    type=click.Choice(["omni", "38.901", "mixed"]),
     default="omni",
     show_default=True,
-    help="Antenna pattern of the users.",
+    help="Antenna pattern of the users; mixed: half of them have each.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
 @OUTPUT

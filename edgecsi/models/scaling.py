@@ -20,11 +20,12 @@ def normalise(csi: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     and rms and peak, float32 [user, 1, 1, 1, 1], by which a prediction is multiplied, in this order. A user
     without power has rms = peak = 0, so its prediction is exactly zero.
     """
-    axes = (1, 2, 3, 4)
-    peak = csi.abs().amax(dim=axes, keepdim=True)
-    unit = csi / peak.clamp(min=TINY)
-    rms = unit.square().mean(dim=axes, keepdim=True).sqrt()
-    return unit / rms.clamp(min=TINY), rms, peak
+    row = csi.flatten(1)  # engines run over long rows, and stumble over a last axis of two
+    peak = row.abs().amax(dim=1, keepdim=True)
+    unit = row / peak.clamp(min=TINY)
+    rms = unit.square().mean(dim=1, keepdim=True).sqrt()
+    unit = unit / rms.clamp(min=TINY)
+    return unit.unflatten(1, csi.shape[1:]), rms[..., None, None, None], peak[..., None, None, None]
 
 
 def to_rows(csi: Tensor) -> Tensor:

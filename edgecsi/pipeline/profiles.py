@@ -17,6 +17,7 @@ from pydantic import (
     ValidationError,
 )
 
+from edgecsi.channel.info import UePattern
 from edgecsi.errors import EdgeCsiError
 
 
@@ -41,7 +42,7 @@ class DataRecipe(_Recipe):
     los: bool = False
     duplex: Literal["tdd", "fdd"] = "tdd"
     speed_kmh: SpeedRange = (10.0, 100.0)
-    ue_pattern: Literal["omni", "38.901"] = "omni"
+    ue_pattern: UePattern = "omni"
     users: PositiveInt
     users_per_drop: PositiveInt = 10
 

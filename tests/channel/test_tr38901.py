@@ -112,6 +112,16 @@ def test_line_of_sight_is_stronger_and_flatter(scenario, pattern):
     assert spread[True] > spread[False]
 
 
+def test_mixed_users_have_one_pattern_or_the_other():
+    batches = {
+        pattern: [ChannelGenerator(Recipe(ue_pattern=pattern)).batch(index)[0] for index in range(2)]
+        for pattern in ("omni", "38.901", "mixed")
+    }
+    np.testing.assert_array_equal(batches["mixed"][0], batches["omni"][0])
+    np.testing.assert_array_equal(batches["mixed"][1], batches["38.901"][1])
+    assert not np.array_equal(batches["omni"][1], batches["38.901"][1])
+
+
 def test_no_users_is_one_clear_line(tmp_path):
     with pytest.raises(DataError, match="at least one user"):
         generate(tmp_path / "none.h5", Recipe(), users=0)
