@@ -31,4 +31,5 @@ class ChannelInfo(BaseModel):
     generator: str  # the library that drew the channels, or "import"
     generator_version: str
     seed: int | None = None
+    test_share: float | None = Field(None, gt=0, le=0.8)  # of the drops; None: a tenth
     noise: str = "none"  # noise that the stored CSI already holds

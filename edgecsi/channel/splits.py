@@ -20,11 +20,18 @@ class Split:
     test: NDArray[np.int64]
 
 
-def split(ds: Dataset, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1), seed: int = 0) -> Split:
+VALIDATION_SHARE = TEST_SHARE = 0.1
+
+
+def split(ds: Dataset, fractions: tuple[float, float, float] | None = None, seed: int = 0) -> Split:
     """Deal out whole drops: `fractions` of them to train, validation and test, at least one to each.
 
-    Fractions that sum to less than one leave users out. :class:`DataError` if there are too few drops.
+    By default the dataset says how many test; as many as a tenth validate. Fractions that sum to less than
+    one leave users out. :class:`DataError` if there are too few drops.
     """
+    if fractions is None:
+        test = ds.info.test_share or TEST_SHARE
+        fractions = (1 - VALIDATION_SHARE - test, VALIDATION_SHARE, test)
     if min(fractions) <= 0 or sum(fractions) > 1 + 1e-9:
         raise DataError(f"split fractions must be positive and sum to at most 1, not {fractions}")
     drops = np.random.default_rng(seed).permutation(np.unique(ds.drop))

@@ -42,6 +42,7 @@ class Recipe:
     """What to draw. Speeds are uniform in `speed_kmh`; LoS is forced to one state for every user.
 
     ue_pattern: "mixed" changes it from batch to batch, so that half of the users have each.
+    test_share: how much of the dataset `split` keeps for tests (None: a tenth).
     """
 
     scenario: Literal["uma", "umi"] = "uma"
@@ -51,6 +52,7 @@ class Recipe:
     ue_pattern: UePattern = "omni"
     users_per_drop: int = 10
     seed: int = 0
+    test_share: float | None = None
 
     @property
     def info(self) -> ChannelInfo:
@@ -66,6 +68,7 @@ class Recipe:
             generator="sionna TR 38.901",
             generator_version=sionna.__version__,
             seed=self.seed,
+            test_share=self.test_share,
         )
 
 

@@ -64,6 +64,11 @@ def command() -> None:
     help="Antenna pattern of the users; mixed: half of them have each.",
 )
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True)
+@click.option(
+    "--test-share",
+    type=click.FloatRange(0, 0.8, min_open=True),
+    help="Share of the users that are kept for tests.  [default: 0.1]",
+)
 @OUTPUT
 def generate(
     scenario: str,
@@ -74,6 +79,7 @@ def generate(
     users_per_drop: int,
     ue_pattern: str,
     seed: int,
+    test_share: float | None,
     output: Path,
 ) -> None:
     """Draw channels by 3GPP TR 38.901 with Sionna."""
@@ -83,7 +89,9 @@ def generate(
     from edgecsi.channel.tr38901 import generate as generate_channels
     from edgecsi.progress import progress_bar
 
-    recipe = Recipe(scenario, los, duplex, (speed[0], speed[-1]), ue_pattern, users_per_drop, seed)
+    recipe = Recipe(
+        scenario, los, duplex, (speed[0], speed[-1]), ue_pattern, users_per_drop, seed, test_share
+    )
     with progress_bar("channels") as show:
         generate_channels(output, recipe, users, show)
     click.echo(f"{output}: {users} users")

@@ -18,11 +18,16 @@ def resolve(request: CompressRequest) -> CompressRequest:
     shipped = request.profile.student.shipped
     named = request.student or (Path(shipped) if shipped and not request.teacher else None)
     if named is None:
-        return request
+        return _with_usual_split(request) if shipped else request
     from edgecsi.models.shipped import find_student
 
     _, _, duplex = _task(request)
     return replace(request, student=find_student(named, duplex))
+
+
+def _with_usual_split(request: CompressRequest) -> CompressRequest:
+    """A student that is distilled after all needs the users that a shipped one leaves to the tests."""
+    return replace(request, profile=request.profile.changed({"data.test_share": "null"}))
 
 
 def check(request: CompressRequest) -> None:

@@ -81,8 +81,9 @@ def test_a_line_of_sight_user_drawn_by_sionna_appears_where_it_stands(tmp_path, 
     origin, still = torch.zeros(1, 1, 3), torch.zeros(1, 1, dtype=torch.bool)
     mast = torch.tensor([[[0.0, 0.0, 25.0]]])
     user = mast + torch.tensor(direction, dtype=torch.float32) * 90
-    generator._model.set_topology(user, mast, origin, origin, origin, still, True)
-    gains, _ = generator._model(1, 2000.0)
+    (model,) = generator._models
+    model.set_topology(user, mast, origin, origin, origin, still, True)
+    gains, _ = model(1, 2000.0)
     strongest = gains.abs().square().sum((1, 2, 3, 4, 6))[0].argmax()
     drawn = gains[0, 0, :, 0, 0, strongest, 0].numpy()[generator._order.numpy()]
     imported = by_the_importer(direction, tmp_path)

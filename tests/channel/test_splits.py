@@ -9,8 +9,9 @@ from edgecsi.channel import Dataset, split
 from edgecsi.errors import DataError
 
 
-def of_drops(drops):
-    return SimpleNamespace(drop=np.array(drops, np.int64), path="made.h5")
+def of_drops(drops, test_share=None):
+    info = SimpleNamespace(test_share=test_share)
+    return SimpleNamespace(drop=np.array(drops, np.int64), path="made.h5", info=info)
 
 
 @given(
@@ -30,6 +31,11 @@ def test_every_user_in_one_part_and_no_drop_in_two(drops, seed):
 def test_fractions_are_of_the_drops():
     parts = split(of_drops(np.arange(100)), (0.7, 0.2, 0.1))
     assert (len(parts.train), len(parts.val), len(parts.test)) == (70, 20, 10)
+
+
+def test_the_dataset_says_how_many_test():
+    parts = split(of_drops(np.arange(100), test_share=0.8))
+    assert (len(parts.train), len(parts.val), len(parts.test)) == (10, 10, 80)
 
 
 def test_fractions_below_one_leave_users_out():
