@@ -21,7 +21,9 @@ from edgecsi.cli import options
     help="The student: shipped; trained small, on two CPU cores; at the papers' size, on a GPU.",
 )
 @click.option("--data", type=options.PATH, help="Dataset to use instead of generating one.")
-@click.option("--teacher", type=options.PATH, help="Model folder to use instead of training a teacher.")
+@click.option(
+    "--teacher", type=options.PATH, help="Model folder to use instead of training a teacher, or reference."
+)
 @click.option("--student", type=options.PATH, help="Model folder to use, or a shipped student's name.")
 @click.option("--calibration", type=options.PATH, help="Calibration set to use instead of sampling one.")
 @click.option("--backbone", help="Of the teacher: smollm2, gpt2, qwen2.5-0.5b, random.")

@@ -11,7 +11,12 @@ from edgecsi.cli import options
 
 
 @click.command("distill")
-@click.option("--teacher", type=options.PATH, required=True, help="Model folder of the teacher.")
+@click.option(
+    "--teacher",
+    type=options.PATH,
+    required=True,
+    help="Model folder of the teacher, or reference: the shipped one.",
+)
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
 @options.training(epochs=100, learning_rate=3e-3)
 @click.option(
@@ -45,10 +50,14 @@ def command(
 
     The teacher runs once over the data; a run that was interrupted continues where it was.
     """
+    from edgecsi.channel import Dataset
     from edgecsi.cli.training_args import training_args
     from edgecsi.distill.stage import distill
     from edgecsi.distill.task import DistillOptions
+    from edgecsi.models.shipped import find
 
+    with Dataset.open(data) as dataset:
+        teacher = find("teacher", teacher, dataset.info.duplex)
     training_data, train_options = training_args(data, seed, values)
     distillation = DistillOptions(weight, relation_heads, relation_scope)
     distill(teacher, training_data, train_options, distillation, output)

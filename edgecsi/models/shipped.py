@@ -1,16 +1,19 @@
 """The models that come with the package, trained by benchmarks/train_reference.py on TR 38.901 channels.
 
-Each is a model folder `shipped_models/<name>-<duplex>` with a model card (README.md).
+Each is a model folder `shipped_models/<name>-<duplex>` with a model card (README.md). Of the teacher it holds
+the trained part in FP16.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from edgecsi.errors import ModelError
 
 FOLDER = Path(__file__).parent / "shipped_models"
-REFERENCE = "csi-alm-light"  # the student that every target holds
+# What a user may call `reference`; the student is the one that every target holds.
+REFERENCES = {"student": "csi-alm-light", "teacher": "csi-alm"}
 
 
 def shipped(name: str, duplex: str) -> Path:
@@ -22,9 +25,13 @@ def shipped(name: str, duplex: str) -> Path:
     return folder
 
 
-def find_student(student: Path, duplex: str) -> Path:
-    """The folder of a student that a user names: a folder, `reference`, or the name of a shipped network."""
-    if student.exists() or student.name != str(student):
-        return student
-    name = REFERENCE if student.name == "reference" else student.name
-    return shipped(name, duplex) if any(FOLDER.glob(f"{name}-?dd")) else student
+def find(role: Literal["student", "teacher"], model: Path, duplex: str) -> Path:
+    """The folder of a network that a user names: a folder, `reference`, or the name of a shipped network.
+
+    ModelError for a shipped network that there is not for this duplex mode.
+    """
+    if model.exists() or model.name != str(model):
+        return model
+    if model.name == "reference":
+        return shipped(REFERENCES[role], duplex)
+    return shipped(model.name, duplex) if any(FOLDER.glob(f"{model.name}-?dd")) else model

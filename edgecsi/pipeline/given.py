@@ -14,19 +14,19 @@ from edgecsi.pipeline.request import CompressRequest
 
 
 def resolve(request: CompressRequest) -> CompressRequest:
-    """The request with the folder of a shipped student in place of its name or of the profile's choice."""
+    """The request with the folders of shipped networks in place of their names or of the profile's choice."""
     shipped = request.profile.student.shipped
-    named = request.student or (Path(shipped) if shipped and not request.teacher else None)
-    if named is None:
-        return _with_usual_split(request) if shipped else request
-    from edgecsi.models.shipped import find_student
+    student = request.student or (Path(shipped) if shipped and not request.teacher else None)
+    if student is None and request.teacher is None:
+        return request
+    from edgecsi.models.shipped import find
 
     _, _, duplex = _task(request)
-    return replace(request, student=find_student(named, duplex))
-
-
-def _with_usual_split(request: CompressRequest) -> CompressRequest:
-    """A student that is distilled after all needs the users that a shipped one leaves to the tests."""
+    if request.teacher:
+        request = replace(request, teacher=find("teacher", request.teacher, duplex))
+    if student:
+        return replace(request, student=find("student", student, duplex))
+    # A student that is distilled after all needs the users that a shipped one leaves to the tests.
     return replace(request, profile=request.profile.changed({"data.test_share": "null"}))
 
 

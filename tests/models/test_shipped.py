@@ -13,7 +13,7 @@ from edgecsi.errors import ModelError
 from edgecsi.metrics import nmse_mean_db, user_energies
 from edgecsi.models import load, load_config
 from edgecsi.models.baselines import hold_last
-from edgecsi.models.shipped import FOLDER, REFERENCE, find_student, shipped
+from edgecsi.models.shipped import FOLDER, find, shipped
 
 SHIPPED = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 
@@ -40,17 +40,17 @@ def test_a_shipped_student_predicts_new_channels_better_than_no_prediction(folde
 
 
 def test_reference_names_the_shipped_student_of_the_duplex_mode():
-    assert find_student(Path("reference"), "tdd") == FOLDER / f"{REFERENCE}-tdd"
+    assert find("student", Path("reference"), "tdd") == FOLDER / "csi-alm-light-tdd"
 
 
 def test_a_shipped_network_goes_by_its_name():
-    assert find_student(Path("csi-alm-light"), "tdd") == shipped("csi-alm-light", "tdd")
+    assert find("student", Path("csi-alm-light"), "tdd") == shipped("csi-alm-light", "tdd")
 
 
 def test_a_folder_of_the_user_goes_before_a_shipped_name(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "reference").mkdir()
-    assert find_student(Path("reference"), "tdd") == Path("reference")
+    assert find("student", Path("reference"), "tdd") == Path("reference")
 
 
 def test_what_is_not_shipped_is_told_with_what_is():
