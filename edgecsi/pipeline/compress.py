@@ -26,6 +26,7 @@ from edgecsi.progress import say
 
 REFERENCE = "the PyTorch student"
 REPORT = "compress.json"
+STUDENT = "csi-alm-light"  # whose bundles have the target's name alone
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ def plan_rows(request: CompressRequest) -> list[PlannedStage]:
 def compress(request: CompressRequest) -> CompressReport:
     """Run a request and write `<out>/<target>.edgecsi`, `<out>/teacher`, `<out>/student` and compress.json.
 
-    A target that fails does not stop the others; its reason is in the report.
+    The bundle of another student than csi-alm-light is called `<target>-<student>.edgecsi`. A target that
+    fails does not stop the others; its reason is in the report.
     """
     plan = make_plan(request)
     _judge_targets(request.targets)
@@ -94,7 +96,9 @@ def _why_no_int8(plan: Plan) -> str | None:
 
 def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str | None) -> TargetResult:
     """Build, prove and bundle one target."""
-    path = request.out / f"{name}.edgecsi"
+    student = work.read_json(plan.cache.path(plan.graph) / "student.json")
+    stem = name if student["name"] == STUDENT else f"{name}-{student['name']}"
+    path = request.out / f"{stem}.edgecsi"
     quantization = _quantization(plan) if get_target(name).calibrated and not no_int8 else None
     try:
         if get_target(name).calibrated and no_int8:
@@ -105,17 +109,16 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str
         _, built, _ = load_built(engine)
         scores = {who: NmseReport(**values) for who, values in _scores(plan).items()}
         proof = proof_of(measured, REFERENCE, scores, _test_set(plan), built.precision_checked, request.goals)
-        graph = plan.cache.path(plan.graph)
         manifest = manifest_for(
             path,
             name,
             built,
-            work.read_json(graph / "student.json"),
+            student,
             proof,
             quantization and quantization.calibration_set,
         )
-        golden = _golden(plan)
-        bundle, written = place_bundle(path, manifest, built, (graph / work.GRAPH).read_bytes(), golden)
+        golden, graph = _golden(plan), plan.cache.path(plan.graph) / work.GRAPH
+        bundle, written = place_bundle(path, manifest, built, graph.read_bytes(), golden)
     except EdgeCsiError as error:
         say(f"{name}: failed: {error}")
         return TargetResult(target=name, error=" ".join(str(error).split()))

@@ -48,3 +48,11 @@ def test_llm4cps_own_files(quadriga, tmp_path, future, duplex):
     manifest = go_the_way(quadriga / "H_U_his_train.mat", quadriga / future, tmp_path)
     assert (manifest.duplex, manifest.nmse.test_set.users) == (duplex, 3)
     assert abs(manifest.nmse.nmse_loss_db) < 0.01
+
+
+def test_the_bundle_of_another_student_says_which(mat_files, tmp_path):
+    succeed("data", "import", "--history", mat_files[0], "--future", mat_files[1], "-o", tmp_path / "a.h5")
+    student = ("--student", "csi-alm-light-ad", "--data", tmp_path / "a.h5")
+    succeed("compress", *student, "--target", "ort-fp32", "-o", tmp_path / "build")
+    bundle = open_bundle(tmp_path / "build" / "ort-fp32-csi-alm-light-ad.edgecsi")
+    assert bundle.manifest.student.name == "csi-alm-light-ad"
