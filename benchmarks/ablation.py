@@ -16,6 +16,9 @@ ABLATION = {
     "csi-alm-light-kk": "student, KK alone",
     "csi-alm-light-vv": "student, VV alone",
     "csi-alm-light-scope-all": "student, relations of the prompt tokens too",
+    "csi-alm-light-weight-0.01": "student, a tenth of the relation loss",
+    "csi-alm-light-weight-1": "student, ten times the relation loss",
+    "csi-alm-light-heads-8": "student, 8 relation heads instead of 32",
 }
 
 

@@ -1,4 +1,4 @@
-"""Trains the students of the table `ablation`: no distillation, distillation, and parts of its relations.
+"""Trains the students of the table `ablation`: no distillation, distillation, and variants of its relations.
 
     python benchmarks/train_ablation.py --duplex tdd --teacher build/reference/tdd/csi-alm --data TDD.h5
 
@@ -37,6 +37,9 @@ VARIANTS: dict[str, dict | None] = {
     "kk": {"parts": ("key",)},
     "vv": {"parts": ("value",)},
     "scope-all": {"scope": "all"},
+    "weight-0.01": {"weight": 0.01},
+    "weight-1": {"weight": 1.0},
+    "heads-8": {"heads": 8},
 }
 
 
