@@ -2,16 +2,20 @@
 
 A fixed transform makes angle-delay bins, linear prediction is solved in each of them in closed form, and a
 small network weighs the parts of the solutions. It sees how far each part rises above the noise, which it
-infers by itself: one network serves every SNR.
+infers by itself: one network serves every SNR. For FDD the uplink predicted so is extended along frequency.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
+from edgecsi.models.band_extension import TAPS as BAND_TAPS
+from edgecsi.models.band_extension import BandExtension
 from edgecsi.models.baselines.angle_delay import ANTENNAS, COLUMNS, POLARISATIONS, ROWS
 from edgecsi.models.complex_pair import Complex, as_real, inverse_dft
 from edgecsi.models.linear_prediction import BASIS, TAPS, UNKNOWNS, LinearPrediction
@@ -26,12 +30,16 @@ LOG_SCALE = 0.3  # brings the logarithms to about 1
 class CsiAlmLightAd(nn.Module):
     """Student network. Input and output as in :class:`edgecsi.models.prediction.Network`."""
 
-    def __init__(self, shape: CsiShape, width: int = 64) -> None:
+    def __init__(self, shape: CsiShape, duplex: Literal["tdd", "fdd"] = "tdd", width: int = 64) -> None:
         super().__init__()
         if shape.antennas != ANTENNAS or shape.history <= TAPS:
             raise ModelError(
                 f"csi-alm-light-ad needs {ANTENNAS} antennas ({COLUMNS}x{ROWS}, dual-polarised) and more "
                 f"than {TAPS} samples of history, not {shape.antennas} antennas and {shape.history} samples"
+            )
+        if duplex == "fdd" and shape.subcarriers <= BAND_TAPS:
+            raise ModelError(
+                f"csi-alm-light-ad needs more than {BAND_TAPS} subcarriers for FDD, not {shape.subcarriers}"
             )
         self.shape = shape
         self.register_buffer("to_delays", delay_transform(shape.subcarriers), persistent=False)
@@ -43,6 +51,7 @@ class CsiAlmLightAd(nn.Module):
         self.neighbours = Neighbours(width)
         self.component_weights = nn.Linear(width, systems * UNKNOWNS)
         self.filter_gains = nn.Linear(width, shape.future * BASIS)
+        self.extension = BandExtension(shape.subcarriers) if duplex == "fdd" else None
         for layer, start in (
             (self.context, 0),
             (self.component_weights, 1 / systems),
@@ -69,7 +78,11 @@ class CsiAlmLightAd(nn.Module):
         solution = parts.weights.scaled(weights).map(lambda part: part.sum((1, 2)))  # [user, UNKNOWNS, bin]
         filters = self.linear.extrapolate(solution, self.shape.future)  # [user, P, BASIS, bin]
         filters = filters.scaled(over_bins(self.filter_gains, hidden).unflatten(1, (-1, BASIS)))
-        return self.from_bins(apply(filters, history)) * rms * peak
+        future = apply(filters, history)
+        if self.extension is None:
+            return self.from_bins(future) * rms * peak
+        other_band = self.extension(self.to_subcarriers(history), self.to_subcarriers(future))
+        return self.from_beams(other_band) * rms * peak
 
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI; ModelError where relations are asked for: there is no self-attention."""
@@ -82,6 +95,18 @@ class CsiAlmLightAd(nn.Module):
         by_time = csi.transpose(1, 2).flatten(3)
         delays = torch.matmul(by_time, self.to_delays).unflatten(3, (2, -1)).flatten(2, 3)
         return torch.matmul(self.to_beams, delays).unflatten(2, (2, POLARISATIONS, BEAMS)).flatten(4)
+
+    def to_subcarriers(self, bins: Tensor) -> Complex:
+        """[user, T, 2, polarisation, beam * delay] -> Complex [user, beam, T * polarisation, subcarrier]."""
+        by_beam = bins.unflatten(4, (BEAMS, -1)).permute(0, 4, 1, 3, 2, 5).flatten(4).flatten(2, 3)
+        samples = torch.matmul(by_beam, self.to_delays.T).unflatten(3, (-1, 2))
+        return Complex(samples[..., 0], samples[..., 1])
+
+    def from_beams(self, beams: Complex) -> Tensor:
+        """[user, beam, T * polarisation, subcarrier] -> [user, antenna, T, subcarrier, 2]."""
+        by_time = torch.stack([beams.re, beams.im], dim=1).unflatten(3, (-1, POLARISATIONS))
+        antennas = torch.matmul(self.to_beams.T, by_time.permute(0, 3, 1, 4, 2, 5).flatten(2, 4))
+        return antennas.unflatten(2, (ANTENNAS, 2)).permute(0, 2, 1, 4, 3)
 
     def from_bins(self, bins: Tensor) -> Tensor:
         """Inverse of :meth:`to_bins`: both transforms are orthogonal."""

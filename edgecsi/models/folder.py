@@ -63,6 +63,8 @@ class ModelConfig(BaseModel):
 
 def build_network(config: ModelConfig) -> nn.Module:
     """A new network of this config with seeded weights; the caller sets torch's seed."""
+    if config.name == "csi-alm-light-ad":  # it extrapolates the other band of FDD; the others learn it
+        return CsiAlmLightAd(config.shape, config.duplex)
     if config.name in STUDENTS:
         return STUDENTS[config.name](config.shape)
     backbone = load_backbone(config.backbone, config.backbone_folder, config.seed)

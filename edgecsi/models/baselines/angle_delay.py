@@ -14,14 +14,22 @@ def to_angle_delay(csi: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
 
     complex [user, antenna, time, subcarrier] -> complex128 [user, column, row, polarisation, delay, time].
     """
-    user, _, time, subcarrier = csi.shape
-    grid = csi.reshape(user, COLUMNS, ROWS, POLARISATIONS, time, subcarrier).astype(np.complex128)
-    beams = np.fft.fft2(grid, axes=(1, 2), norm="ortho")
-    return np.fft.ifft(beams, axis=-1, norm="ortho").swapaxes(-1, -2)
+    return np.fft.ifft(to_beams(csi), axis=-1, norm="ortho").swapaxes(-1, -2)
 
 
 def from_angle_delay(bins: NDArray[np.complexfloating]) -> NDArray[np.complex64]:
     """Inverse of :func:`to_angle_delay`."""
-    beams = np.fft.fft(bins.swapaxes(-1, -2), axis=-1, norm="ortho")
+    return from_beams(np.fft.fft(bins.swapaxes(-1, -2), axis=-1, norm="ortho"))
+
+
+def to_beams(csi: NDArray[np.complexfloating]) -> NDArray[np.complex128]:
+    """The array's part: [user, antenna, time, subcarrier] -> [user, column, row, polarisation, time, K]."""
+    user, _, *rest = csi.shape
+    grid = csi.reshape(user, COLUMNS, ROWS, POLARISATIONS, *rest).astype(np.complex128)
+    return np.fft.fft2(grid, axes=(1, 2), norm="ortho")
+
+
+def from_beams(beams: NDArray[np.complexfloating]) -> NDArray[np.complex64]:
+    """Inverse of :func:`to_beams`."""
     grid = np.fft.ifft2(beams, axes=(1, 2), norm="ortho")
     return grid.reshape(len(grid), -1, *grid.shape[-2:]).astype(np.complex64)

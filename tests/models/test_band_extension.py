@@ -1,0 +1,158 @@
+"""The adjacent band: its equations against numpy, and plane waves that go on beyond the band."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edgecsi.csi import CsiShape, to_interleaved
+from edgecsi.errors import ModelError
+from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.metrics import nmse_mean_db, user_energies
+from edgecsi.models.band_extension import BandExtension
+from edgecsi.models.baselines import BandAr, RidgeAr, band_ar_applies, choose_band_ar, hold_last
+from edgecsi.models.complex_pair import Complex
+from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd
+
+SHAPE = CsiShape()
+
+
+def paths(users, seed=0):
+    """Few plane waves: history complex64 [user, 32, T, K], and the future on the 48 subcarriers above."""
+    random = np.random.default_rng(seed)
+    time, k = np.arange(SHAPE.history + SHAPE.future), np.arange(2 * SHAPE.subcarriers)
+    csi = np.zeros((users, 4, 4, 2, len(time), len(k)), complex)
+    for user in csi:
+        for _ in range(4):
+            u, v = random.uniform(0, 1, 2)
+            wave = np.exp(2j * np.pi * (u * np.arange(4)[:, None] + v * np.arange(4)))
+            pair = random.standard_normal((2, 2)) @ [1, 1j]
+            delay, doppler = random.uniform(0, 0.3), random.uniform(-0.05, 0.05)
+            tone = np.exp(2j * np.pi * (doppler * time[:, None] - delay * k))
+            user += wave[..., None, None, None] * pair[:, None, None] * tone
+    csi = csi.reshape(users, SHAPE.antennas, len(time), len(k)).astype(np.complex64)
+    return csi[:, :, : SHAPE.history, : SHAPE.subcarriers], csi[:, :, SHAPE.history :, SHAPE.subcarriers :]
+
+
+def tensor(csi):
+    return torch.from_numpy(to_interleaved(csi).copy())
+
+
+def pair(values):
+    return Complex(torch.from_numpy(values.real.copy()).float(), torch.from_numpy(values.imag.copy()).float())
+
+
+def samples(seed, *shape):
+    return np.random.default_rng(seed).standard_normal((*shape, 2)) @ np.array([1, 1j])
+
+
+def complex_of(values):
+    return values.re.double().detach().numpy() + 1j * values.im.double().detach().numpy()
+
+
+def network(duplex="fdd"):
+    torch.manual_seed(0)
+    return CsiAlmLightAd(SHAPE, duplex).eval()
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_blocks_of_subcarriers_are_the_recurrence_one_by_one(seed):
+    extension = BandExtension(subcarriers=12, taps=5)
+    weights, known = samples(seed, 1, 1, 5, 1) / 4, samples(seed + 1, 1, 1, 3, 5)
+    block = complex_of(extension.next_block(pair(weights)))
+    series = known
+    for _ in range(block.shape[-1]):
+        series = np.concatenate([series, series[..., -5:] @ weights], axis=-1)
+    np.testing.assert_allclose(known @ block, series[..., 5:], rtol=1e-3, atol=1e-3)
+
+
+@settings(max_examples=10, deadline=None)
+@given(seed=st.integers(0, 2**31))
+def test_conjugate_gradients_solve_the_ridge_equations(seed):
+    extension = BandExtension(subcarriers=12, taps=6)
+    torch.nn.init.constant_(extension.log_ridge, np.log(0.1))
+    equations = extension.equations(pair(samples(seed, 2, 3, 20, 12)))
+    full = complex_of(equations)
+    system, target = full[..., :-1, :-1], full[..., :-1, -1:]
+    level = np.trace(system, axis1=-2, axis2=-1).real[..., None, None] / 6
+    expected = np.linalg.solve(system + 0.1 * level * np.eye(6), target)
+    np.testing.assert_allclose(complex_of(extension.solve(equations)), expected, atol=1e-4)
+
+
+def test_the_equations_are_those_of_all_windows_in_both_directions():
+    extension = BandExtension(subcarriers=9, taps=4)
+    torch.nn.init.constant_(extension.log_sharing, -np.inf)
+    seen = samples(0, 1, 1, 3, 9)
+    expected = np.zeros((5, 5), complex)
+    for row in seen[0, 0]:
+        for first in range(5):
+            window = row[first : first + 5]
+            for one in (window, window[::-1].conj()):
+                expected += np.outer(one.conj(), one)
+    np.testing.assert_allclose(complex_of(extension.equations(pair(seen)))[0, 0], expected, atol=1e-4)
+
+
+def test_untrained_it_knows_the_other_band_of_plane_waves():
+    history, future = paths(6)
+    with torch.inference_mode():
+        predicted = network()(tensor(history))
+    error = (predicted - tensor(future)).square().sum() / tensor(future).square().sum()
+    assert error < 0.1
+
+
+def test_a_user_without_power_stays_zero_and_noise_finite():
+    history = torch.randn(2, *SHAPE.history_shape, 2)
+    history[0] = 0
+    with torch.inference_mode():
+        predicted = network()(history)
+    assert (predicted[0] == 0).all()
+    assert predicted.isfinite().all()
+
+
+def test_training_reaches_the_extension():
+    fdd = network()
+    fdd(tensor(paths(2)[0])).square().sum().backward()
+    for name, parameter in fdd.extension.named_parameters():
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_exported_network_is_the_network():
+    fdd, history = network(), tensor(paths(3, seed=5)[0])
+    session = onnxruntime.InferenceSession(export_onnx(fdd, SHAPE), providers=["CPUExecutionProvider"])
+    (future,) = session.run(None, {"csi_history": history.numpy()})
+    with torch.inference_mode():
+        expected = fdd(history).numpy()
+    assert np.square(future - expected).sum() < 1e-3 * np.square(expected).sum()
+
+
+def test_few_subcarriers_are_refused_for_fdd_alone():
+    with pytest.raises(ModelError, match="more than 40 subcarriers for FDD, not 12"):
+        CsiAlmLightAd(CsiShape(subcarriers=12), "fdd")
+    CsiAlmLightAd(CsiShape(subcarriers=12), "tdd")
+
+
+def test_the_classical_predictor_knows_the_other_band_of_plane_waves():
+    history, future = paths(4)
+    predicted = BandAr(RidgeAr(4, 1e-6), 1e-4)(history, SHAPE.future)
+    assert predicted.shape == future.shape
+    assert nmse_mean_db(*user_energies(predicted, future)) < -20
+    assert nmse_mean_db(*user_energies(hold_last(history, SHAPE.future), future)) > 0
+
+
+def test_the_chosen_classical_predictor_is_no_worse_than_where_it_started():
+    history, future = paths(2)
+    scores = [
+        nmse_mean_db(*user_energies(predictor(history, SHAPE.future), future))
+        for predictor in (choose_band_ar(history, future), BandAr(RidgeAr(2, 1e-6)))
+    ]
+    assert scores[0] <= scores[1]
+
+
+def test_the_classical_predictor_needs_enough_subcarriers():
+    assert band_ar_applies(SHAPE)
+    assert not band_ar_applies(CsiShape(subcarriers=40))
