@@ -26,7 +26,7 @@ from edgecsi.channel import Dataset, split
 from edgecsi.files import atomic_folder, write_json
 from edgecsi.metrics import NmseReport
 from edgecsi.models import load, load_config
-from edgecsi.models.baselines import choose_ridge_ar, hold_last
+from edgecsi.models.baselines import BandAr, RidgeAr, choose_strong, hold_last
 from edgecsi.models.shipped import FOLDER
 from edgecsi.training import Augmentation, evaluate
 from edgecsi.training.evaluation import network_predictor
@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def judge(model: Path, data: Path, test_data: Path, max_users: int | None) -> dict:
-    """NMSE of the network, hold-last and the ridge AR (chosen on validation) at every SNR, as JSON values."""
+    """NMSE of network, hold-last and the classical predictor (chosen on validation) by SNR, as JSON values."""
     config, network = load_config(model), load(model)
     counts, rows = sizes(network), []
     with Dataset.open(data) as trained_on, Dataset.open(test_data) as dataset:
@@ -70,12 +70,10 @@ def judge(model: Path, data: Path, test_data: Path, max_users: int | None) -> di
         for snr_db in SNR_DB:
             noise = Augmentation(snr_db, seed=NOISE_SEED)
             history = noise(dataset.history(validation), validation, 0)
-            ridge_ar = choose_ridge_ar(history, dataset.future(validation))
+            classical = choose_strong(history, dataset.future(validation), dataset.info.duplex)
             predictors = {
                 config.name: network_predictor(network),
-                f"pooled ridge AR (order {ridge_ar.order}, ridge {ridge_ar.ridge:g})": ahead(
-                    ridge_ar, dataset.shape.future
-                ),
+                _words(classical): ahead(classical, dataset.shape.future),
                 "hold last": ahead(hold_last, dataset.shape.future),
             }
             for name, predict in predictors.items():
@@ -94,6 +92,12 @@ def judge(model: Path, data: Path, test_data: Path, max_users: int | None) -> di
         "rows": rows,
         "environment": environment(),
     }
+
+
+def _words(classical: RidgeAr | BandAr) -> str:
+    if isinstance(classical, BandAr):
+        return f"{_words(classical.time)} in time, ridge {classical.ridge:g} along frequency"
+    return f"pooled ridge AR (order {classical.order}, ridge {classical.ridge:g})"
 
 
 def _facts(dataset: Dataset) -> dict:

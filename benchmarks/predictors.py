@@ -25,7 +25,15 @@ from training_record import record_path
 
 from edgecsi.channel import Dataset
 from edgecsi.models import load, load_config
-from edgecsi.models.baselines import RidgeAr, bin_rotation, choose_ridge_ar, hold_last, phase_rotation
+from edgecsi.models.baselines import (
+    BandAr,
+    RidgeAr,
+    bin_rotation,
+    choose_band_ar,
+    choose_ridge_ar,
+    hold_last,
+    phase_rotation,
+)
 from edgecsi.training import Augmentation
 from edgecsi.training.evaluation import ComplexPredictor, network_predictor
 
@@ -72,6 +80,7 @@ def classical(validation: Dataset, users: NDArray[np.int64]) -> list[Row]:
     """
     steps = validation.shape.future
     known: dict[tuple[Augmentation, bool], RidgeAr] = {}
+    known_in_bands: dict[Augmentation, BandAr] = {}
 
     def ridge_ar(noise: Augmentation, pooled: bool) -> ComplexPredictor:
         if (noise, pooled) not in known:
@@ -79,12 +88,26 @@ def classical(validation: Dataset, users: NDArray[np.int64]) -> list[Row]:
             known[noise, pooled] = choose_ridge_ar(history, validation.future(users), pooled)
         return ahead(known[noise, pooled], steps)
 
+    def band_ar(noise: Augmentation) -> ComplexPredictor:
+        if noise not in known_in_bands:
+            history = noise(validation.history(users), users, 0)
+            known_in_bands[noise] = choose_band_ar(history, validation.future(users))
+        return ahead(known_in_bands[noise], steps)
+
     def fixed(predict: Steps) -> dict[int, Callable[[SnrDb], ComplexPredictor]]:
         return {0: lambda snr_db: ahead(predict, steps)}
 
     none = {"parameters": 0, "epochs": 0, "hardware": "none, no training"}
     mixed = {"choice": f"on {len(users)} validation users in mixed noise"}
     tuned = {"choice": f"on {len(users)} validation users at each SNR"}
+    other_band = [
+        Row("ridge AR in time and frequency", {0: lambda snr_db: band_ar(MIXED_NOISE)}, {**none, **mixed}),
+        Row(
+            "ridge AR in time and frequency, tuned",
+            {0: lambda snr_db: band_ar(Augmentation(snr_db, seed=MIXED_NOISE.seed))},
+            {**none, **tuned},
+        ),
+    ]
     return [
         Row("hold last", fixed(hold_last), none),
         Row("phase rotation per user", fixed(phase_rotation), none),
@@ -96,6 +119,7 @@ def classical(validation: Dataset, users: NDArray[np.int64]) -> list[Row]:
             {0: lambda snr_db: ridge_ar(Augmentation(snr_db, seed=MIXED_NOISE.seed), True)},
             {**none, **tuned},
         ),
+        *(other_band if validation.info.duplex == "fdd" else []),
     ]
 
 

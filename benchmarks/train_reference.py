@@ -7,7 +7,7 @@ histories (5-25 dB and clean; the target is always clean); `csi-alm-light-clean`
 channels; `csi-alm-light`, the same student on noisy histories, where a decibel counts the same for every user
 (log-nmse), with relation distillation from the teacher where the budget says so. Clean first is worth it:
 channels are then nearly deterministic, and noise alone would hide from the student what there is to learn.
-For TDD also `csi-alm-light-ad`, which needs no teacher and no clean channels first.
+Last `csi-alm-light-ad`, which needs no teacher and no clean channels first.
 benchmarks/model_card.py judges the results and ships them.
 """
 
@@ -45,6 +45,8 @@ class Budget:
     learning_rate: tuple[float, float]
     relation_weight: float
     relation_draws: int = 4
+    array_users: int | None = None  # of csi-alm-light-ad, which has little to learn
+    array_epochs: int = 22
 
 
 BUDGETS = {
@@ -56,7 +58,13 @@ BUDGETS = {
 }
 # The other band is so hard to guess that 2,400 users are learnt by heart (validation stays at -2.0 dB): more
 # users, fewer epochs.
-FDD_ON_TWO_CORES = {"users": 20_000, "ue_pattern": "mixed", "student_epochs": (3, 4)}
+FDD_ON_TWO_CORES = {
+    "users": 20_000,
+    "ue_pattern": "mixed",
+    "student_epochs": (3, 4),
+    "array_users": 2400,
+    "array_epochs": 3,
+}
 
 
 def main() -> None:
@@ -83,8 +91,7 @@ def main() -> None:
     if not teacher.exists():
         train_reference_teacher(budget, data, arguments.backbone, teacher)
     train_reference_student(budget, data, teacher, folder)
-    if arguments.duplex == "tdd":
-        train_array_student(data, folder / "csi-alm-light-ad")
+    train_array_student(budget, data, folder / "csi-alm-light-ad")
 
 
 def train_reference_teacher(budget: Budget, data: Path, backbone: str, folder: Path) -> None:
@@ -118,10 +125,11 @@ def train_reference_student(budget: Budget, data: Path, teacher: Path, folder: P
     write_record(noisy, epochs=sum(epochs), **users_of(data, None))
 
 
-def train_array_student(data: Path, folder: Path, epochs: int = 22) -> None:
+def train_array_student(budget: Budget, data: Path, folder: Path) -> None:
     """CSI-ALM-Light-AD: all antennas of a user at once."""
     if folder.exists():
         return
+    epochs = budget.array_epochs
     mostly_noisy = Augmentation(SNR_DB, draws=epochs, clean_share=0.05)
     options = TrainOptions(
         epochs=epochs,
@@ -133,8 +141,9 @@ def train_array_student(data: Path, folder: Path, epochs: int = 22) -> None:
         precision="fp32",
         objective="log-nmse",
     )
-    train_direct(folder.name, TrainingData(data, augmentation=mostly_noisy), options, folder)
-    write_record(folder, epochs=epochs, **users_of(data, None))
+    training = TrainingData(data, budget.array_users, mostly_noisy)
+    train_direct(folder.name, training, options, folder)
+    write_record(folder, epochs=epochs, **users_of(data, budget.array_users))
 
 
 def _student_options(budget: Budget, epochs: int, rate: float, **more: object) -> TrainOptions:

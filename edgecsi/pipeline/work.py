@@ -93,16 +93,18 @@ def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
     """
     from edgecsi.channel import Dataset, split
     from edgecsi.models import load
-    from edgecsi.models.baselines import choose_ridge_ar, hold_last, phase_rotation, ridge_ar_applies
+    from edgecsi.models.baselines import choose_strong, hold_last, phase_rotation, strong_applies
     from edgecsi.pipeline.testset import test_users
     from edgecsi.training.evaluation import evaluate, network_predictor, predict_users
 
     with Dataset.open(data) as dataset:
         users, steps = test_users(dataset), dataset.shape.future
         baselines = {"hold_last": hold_last, "phase_rotation": phase_rotation}
-        if ridge_ar_applies(dataset.shape):
+        duplex = dataset.info.duplex
+        if strong_applies(dataset.shape, duplex):
             tuning = split(dataset).val[:RIDGE_USERS]
-            baselines["ridge_ar"] = choose_ridge_ar(dataset.history(tuning), dataset.future(tuning))
+            history, future = dataset.history(tuning), dataset.future(tuning)
+            baselines["ridge_ar"] = choose_strong(history, future, duplex)
         reports = {
             name: evaluate(partial(predict, steps=steps), dataset, users)
             for name, predict in baselines.items()

@@ -9,6 +9,7 @@ from edgecsi.models.baselines.bin_rotation import bin_rotation
 from edgecsi.models.baselines.hold_last import hold_last
 from edgecsi.models.baselines.phase_rotation import phase_rotation
 from edgecsi.models.baselines.ridge_ar import RidgeAr, choose_ridge_ar, ridge_ar_applies
+from edgecsi.models.baselines.strong import choose_strong, strong_applies
 
 __all__ = [
     "BandAr",
@@ -17,9 +18,11 @@ __all__ = [
     "bin_rotation",
     "choose_band_ar",
     "choose_ridge_ar",
+    "choose_strong",
     "from_angle_delay",
     "hold_last",
     "phase_rotation",
     "ridge_ar_applies",
+    "strong_applies",
     "to_angle_delay",
 ]
