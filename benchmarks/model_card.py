@@ -61,7 +61,7 @@ def main() -> None:
 
 
 def judge(model: Path, data: Path, test_data: Path, max_users: int | None) -> dict:
-    """NMSE of network, hold-last and the classical predictor (chosen on validation) by SNR, as JSON values."""
+    """NMSE of network, hold-last and classical predictor (chosen on validation) by SNR, as JSON values."""
     config, network = load_config(model), load(model)
     counts, rows = sizes(network), []
     with Dataset.open(data) as trained_on, Dataset.open(test_data) as dataset:

@@ -69,11 +69,11 @@ class BandExtension(nn.Module):
         solution, direction, energy = torch.zeros_like(residual), residual, _energy(residual)
         for _ in range(ITERATIONS):
             moved = torch.matmul(system, direction) + ridge * direction
-            step = energy / (direction * moved).sum(-2, keepdim=True).clamp(min=TINY)
+            step = energy * (1 / (direction * moved).sum(-2, keepdim=True).clamp(min=TINY))
             solution = solution + step * direction
             residual = residual - step * moved
-            before, energy = energy, _energy(residual)
-            direction = residual + energy / before.clamp(min=TINY) * direction
+            inverse, energy = 1 / energy.clamp(min=TINY), _energy(residual)
+            direction = residual + energy * inverse * direction
         return Complex(*solution.chunk(2, dim=-2))
 
     def next_block(self, weights: Complex) -> Complex:
