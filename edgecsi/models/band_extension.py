@@ -19,7 +19,7 @@ TAPS = 40  # subcarriers that the next one follows from
 BLOCK = 8  # subcarriers that are extrapolated at once
 ITERATIONS = 20  # of the conjugate gradients
 RIDGE, SHARING = 1e-2, 0.1  # where training starts; of the mean diagonal, of the sum over beams
-TINY = torch.finfo(torch.float32).tiny
+SMALL = 1e-18  # nothing: its reciprocal, squared for the gradient, is still a number
 
 
 class BandExtension(nn.Module):
@@ -62,17 +62,18 @@ class BandExtension(nn.Module):
     def solve(self, equations: Complex) -> Complex:
         """(A + ridge) w = b by conjugate gradients, as real numbers: [user, beam, taps, 1]."""
         a, b = equations.at[..., :-1, :-1], equations.at[..., :-1, -1:]
-        trace = a.re.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None]
-        ridge = self.log_ridge.exp() * trace / self.taps
-        system = torch.cat([torch.cat([a.re, -a.im], -1), torch.cat([a.im, a.re], -1)], -2)
-        residual = torch.cat([b.re, b.im], -2)
+        level = a.re.diagonal(dim1=-2, dim2=-1).sum(-1)[..., None, None] / self.taps
+        scale = 1 / level.clamp(min=SMALL)
+        system = scale * torch.cat([torch.cat([a.re, -a.im], -1), torch.cat([a.im, a.re], -1)], -2)
+        residual = scale * torch.cat([b.re, b.im], -2)
+        ridge = self.log_ridge.exp()
         solution, direction, energy = torch.zeros_like(residual), residual, _energy(residual)
         for _ in range(ITERATIONS):
             moved = torch.matmul(system, direction) + ridge * direction
-            step = energy * (1 / (direction * moved).sum(-2, keepdim=True).clamp(min=TINY))
+            step = energy * (1 / (direction * moved).sum(-2, keepdim=True).clamp(min=SMALL))
             solution = solution + step * direction
             residual = residual - step * moved
-            inverse, energy = 1 / energy.clamp(min=TINY), _energy(residual)
+            inverse, energy = 1 / energy.clamp(min=SMALL), _energy(residual)
             direction = residual + energy * inverse * direction
         return Complex(*solution.chunk(2, dim=-2))
 
