@@ -96,14 +96,14 @@ def make_plan(request: CompressRequest) -> Plan:
     student = _student(request, cache, data, targets)
     scores = Stage(
         "scores",
-        2,
+        3,
         partial(work.score, data.path, teacher and teacher.path, student.path),
         inputs=(data.key, teacher.key if teacher else "", student.key),
         libraries=TRAINING_LIBRARIES,
     )
     graph = Stage(
         "graph",
-        1,
+        2,
         partial(work.export, student.path),
         inputs=(student.key,),
         libraries=("torch", "onnx", "onnxscript", "onnxruntime"),
