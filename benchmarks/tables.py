@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 import torch
 from ablation import ABLATION, distillation_gain
-from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, channels
+from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, Duplex, channels
 from environment import environment
 from numpy.typing import NDArray
 from predictors import Row, SnrDb, classical, networks
@@ -185,14 +185,15 @@ def size(settings: Settings) -> list[Json]:
 
 def cross_simulator(settings: Settings) -> list[Json]:
     """Trained and chosen on Sionna, tested on QuaDRiGa."""
-    with _quadriga(settings) as path, settings.validation_rows("tdd") as baselines:
-        users = _spread(_all(path), settings.users)
-        rows = [*baselines, *networks(settings.models / "tdd")]
-        by_speed = [
-            speed_panel(f"TDD, QuaDRiGa UMa NLoS, {_level(snr)}", rows, path, users, snr)
-            for snr in SPEED_SNRS
-        ]
-        return [snr_panel("TDD, QuaDRiGa UMa NLoS, 10-100 km/h", rows, path, users), *by_speed]
+    panels = []
+    for duplex in DUPLEXES:
+        with _quadriga(settings, duplex) as path, settings.validation_rows(duplex) as baselines:
+            users = _spread(_all(path), settings.users)
+            rows = [*baselines, *networks(settings.models / duplex)]
+            where = f"{duplex.upper()}, QuaDRiGa UMa NLoS"
+            panels.append(snr_panel(f"{where}, 10-100 km/h", rows, path, users))
+            panels += [speed_panel(f"{where}, {_noise(snr)}", rows, path, users, snr) for snr in SPEED_SNRS]
+    return panels
 
 
 def fine_tune(settings: Settings) -> list[Json]:
@@ -210,12 +211,12 @@ def fine_tune(settings: Settings) -> list[Json]:
 
 
 @contextmanager
-def _quadriga(settings: Settings) -> Iterator[Path]:
+def _quadriga(settings: Settings, duplex: Duplex = "tdd") -> Iterator[Path]:
     if settings.quadriga is None:
         raise SystemExit("this table needs --quadriga ARCHIVE")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "quadriga.h5"
-        write_quadriga(settings.quadriga, path, SHAPE)
+        write_quadriga(settings.quadriga, path, SHAPE, duplex)
         yield path
 
 

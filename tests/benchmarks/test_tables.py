@@ -123,15 +123,18 @@ def test_the_quadriga_tables_ask_for_their_archive(settings):
 def test_quadriga_tables(settings, tiny_dataset, tmp_path):
     """On an archive in QuaDRiGa's form, written from other channels: 12 speed blocks of 2 users."""
     with Dataset.open(tiny_dataset) as dataset:
-        csi = np.concatenate([dataset.history(slice(None)), dataset.future(slice(None))], axis=2)
+        every = slice(None)
+        parts = dataset.history(every), dataset.future(every), dataset.future(every)  # as if on both bands
+        csi = np.concatenate(parts, axis=2)
     rms = np.sqrt(np.mean(np.abs(csi) ** 2, axis=(1, 2, 3)))
-    unit = (csi / rms[:, None, None, None]).transpose(0, 2, 3, 1).reshape(12, 2, 20, 48, 4, 4, 2)
+    unit = (csi / rms[:, None, None, None]).transpose(0, 2, 3, 1).reshape(12, 2, 24, 48, 4, 4, 2)
     pairs = np.stack([unit.real, unit.imag], axis=-1).astype(np.float16)
     speeds = np.linspace(10, 100, 12)
     archive = tmp_path / "quadriga.npz"
     np.savez(archive, csi=pairs, rms=rms.reshape(12, 2).astype(np.float32), speed_kmh=speeds)
     settings = tables.Settings(settings.models, settings.cache, archive, users=4, validation=2)
     table = tables.build("cross-simulator", settings)
+    assert [panel["title"][:3] for panel in table["panels"]] == ["TDD", "TDD", "FDD", "FDD"]
     assert table["panels"][1]["columns"][-1] == "all"
     tuned = tables.build("fine-tune", settings)["panels"][0]["rows"]
     names = [row["name"] for row in tuned]
