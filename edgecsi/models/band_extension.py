@@ -13,12 +13,12 @@ import math
 import torch
 from torch import Tensor, nn
 
+from edgecsi.models.baselines.band_ar import SHARING, TAPS
 from edgecsi.models.complex_pair import Complex
 
-TAPS = 40  # subcarriers that the next one follows from
 BLOCK = 8  # subcarriers that are extrapolated at once
 ITERATIONS = 20  # of the conjugate gradients
-RIDGE, SHARING = 1e-2, 0.1  # where training starts; of the mean diagonal, of the sum over beams
+RIDGE = 1e-2  # of the mean diagonal; training starts here, and with the SHARING of the classical predictor
 SMALL = 1e-18  # nothing: its reciprocal, squared for the gradient, is still a number
 
 

@@ -14,9 +14,9 @@ from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
-from edgecsi.models.band_extension import TAPS as BAND_TAPS
 from edgecsi.models.band_extension import BandExtension
 from edgecsi.models.baselines.angle_delay import ANTENNAS, COLUMNS, POLARISATIONS, ROWS
+from edgecsi.models.baselines.band_ar import TAPS as BAND_TAPS
 from edgecsi.models.complex_pair import Complex, as_real, inverse_dft
 from edgecsi.models.linear_prediction import BASIS, TAPS, UNKNOWNS, LinearPrediction
 from edgecsi.models.prediction import Prediction
