@@ -12,8 +12,12 @@ from typing import Literal
 from edgecsi.errors import ModelError
 
 FOLDER = Path(__file__).parent / "shipped_models"
-# What a user may call `reference`; the student is the one that every target holds.
-REFERENCES = {"student": "csi-alm-light", "teacher": "csi-alm"}
+# What a user may call `reference`. For TDD it is the student that every target holds, for FDD the one that
+# predicts: csi-alm-light stays near -2 dB there.
+REFERENCES = {
+    "student": {"tdd": "csi-alm-light", "fdd": "csi-alm-light-ad"},
+    "teacher": {"tdd": "csi-alm", "fdd": "csi-alm"},
+}
 
 
 def shipped(name: str, duplex: str) -> Path:
@@ -33,5 +37,5 @@ def find(role: Literal["student", "teacher"], model: Path, duplex: str) -> Path:
     if model.exists() or model.name != str(model):
         return model
     if model.name == "reference":
-        return shipped(REFERENCES[role], duplex)
+        return shipped(REFERENCES[role][duplex], duplex)
     return shipped(model.name, duplex) if any(FOLDER.glob(f"{model.name}-?dd")) else model

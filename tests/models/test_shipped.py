@@ -39,8 +39,9 @@ def test_a_shipped_student_predicts_new_channels_better_than_no_prediction(folde
     assert student < held - 3
 
 
-def test_reference_names_the_shipped_student_of_the_duplex_mode():
-    assert find("student", Path("reference"), "tdd") == FOLDER / "csi-alm-light-tdd"
+@pytest.mark.parametrize(("duplex", "name"), [("tdd", "csi-alm-light-tdd"), ("fdd", "csi-alm-light-ad-fdd")])
+def test_reference_names_the_shipped_student_of_the_duplex_mode(duplex, name):
+    assert find("student", Path("reference"), duplex) == FOLDER / name
 
 
 def test_a_shipped_network_goes_by_its_name():
