@@ -21,6 +21,7 @@ import torch
 from environment import environment
 from predictors import ahead, sizes
 from safetensors.torch import load_file, save
+from training_record import record_path, users_of
 
 from edgecsi.channel import Dataset, split
 from edgecsi.files import atomic_folder, write_json
@@ -55,6 +56,7 @@ def main() -> None:
             weights = {name: weight.to(torch.float16) for name, weight in weights.items()}
         (temporary / "model.safetensors").write_bytes(save(weights))
         card = judge(temporary, arguments.data, arguments.test or arguments.data, arguments.users)
+        card["training_users"] = training_users(arguments.model, arguments.data)
         write_json(temporary / "card.json", card)
         (temporary / "README.md").write_text(markdown(card))
     print(markdown(card))
@@ -94,6 +96,13 @@ def judge(model: Path, data: Path, test_data: Path, max_users: int | None) -> di
     }
 
 
+def training_users(model: Path, data: Path) -> int:
+    """As the record beside the model says, or all that the split gives."""
+    record = record_path(model)
+    told = json.loads(record.read_text()) if record.is_file() else users_of(data, None)
+    return told["training_users"]
+
+
 def _words(classical: RidgeAr | BandAr) -> str:
     if isinstance(classical, BandAr):
         return f"{_words(classical.time)} in time, ridge {classical.ridge:g} along frequency"
@@ -118,7 +127,8 @@ def markdown(card: dict) -> str:
         "",
         f"Data: {data['generator']} {data['generator_version']}, {data['scenario']}, "
         f"{'LoS' if data['los'] else 'NLoS'}, UE pattern {data['ue_pattern']}, "
-        f"{data['users']} users, seed {data['seed']}, digest {data['digest'][:12]}; split by drop. "
+        f"{data['users']} users, seed {data['seed']}, digest {data['digest'][:12]}; split by drop, "
+        f"{card['training_users']} users train. "
         "Histories with noise of 5-25 dB SNR and clean ones; clean targets.",
         "",
         f"NMSE in dB (10 log10 of the users' mean), {test['test_users']} test users (seed {test['seed']}, "
