@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +27,6 @@ from training_record import record_path
 from edgecsi.channel import Dataset
 from edgecsi.models import load, load_config
 from edgecsi.models.baselines import (
-    BandAr,
-    RidgeAr,
     bin_rotation,
     choose_band_ar,
     choose_ridge_ar,
@@ -56,6 +55,7 @@ MIXED_NOISE = Augmentation((5.0, 25.0), seed=11, clean_share=0.2)  # where a pre
 
 SnrDb = float | None  # None: no noise
 Steps = Callable[[NDArray[np.complex64], int], NDArray[np.complex64]]
+Choose = Callable[[NDArray[np.complex64], NDArray[np.complex64]], Steps]  # by validation history and future
 
 
 @dataclass(frozen=True)
@@ -79,47 +79,39 @@ def classical(validation: Dataset, users: NDArray[np.int64]) -> list[Row]:
     SNR would.
     """
     steps = validation.shape.future
-    known: dict[tuple[Augmentation, bool], RidgeAr] = {}
-    known_in_bands: dict[Augmentation, BandAr] = {}
-
-    def ridge_ar(noise: Augmentation, pooled: bool) -> ComplexPredictor:
-        if (noise, pooled) not in known:
-            history = noise(validation.history(users), users, 0)
-            known[noise, pooled] = choose_ridge_ar(history, validation.future(users), pooled)
-        return ahead(known[noise, pooled], steps)
-
-    def band_ar(noise: Augmentation) -> ComplexPredictor:
-        if noise not in known_in_bands:
-            history = noise(validation.history(users), users, 0)
-            known_in_bands[noise] = choose_band_ar(history, validation.future(users))
-        return ahead(known_in_bands[noise], steps)
-
-    def fixed(predict: Steps) -> dict[int, Callable[[SnrDb], ComplexPredictor]]:
-        return {0: lambda snr_db: ahead(predict, steps)}
-
     none = {"parameters": 0, "epochs": 0, "hardware": "none, no training"}
-    mixed = {"choice": f"on {len(users)} validation users in mixed noise"}
-    tuned = {"choice": f"on {len(users)} validation users at each SNR"}
-    other_band = [
-        Row("ridge AR in time and frequency", {0: lambda snr_db: band_ar(MIXED_NOISE)}, {**none, **mixed}),
-        Row(
-            "ridge AR in time and frequency, tuned",
-            {0: lambda snr_db: band_ar(Augmentation(snr_db, seed=MIXED_NOISE.seed))},
-            {**none, **tuned},
-        ),
-    ]
+    plain, pooled = (partial(choose_ridge_ar, pooled=pooled) for pooled in (False, True))
+
+    @cache
+    def chosen(choose: Choose, noise: Augmentation) -> ComplexPredictor:
+        history = noise(validation.history(users), users, 0)
+        return ahead(choose(history, validation.future(users)), steps)
+
+    def fixed(name: str, predict: Steps) -> Row:
+        return Row(name, {0: lambda snr_db: ahead(predict, steps)}, none)
+
+    def mixed(name: str, choose: Choose) -> Row:
+        facts = {**none, "choice": f"on {len(users)} validation users in mixed noise"}
+        return Row(name, {0: lambda snr_db: chosen(choose, MIXED_NOISE)}, facts)
+
+    def tuned(name: str, choose: Choose) -> Row:
+        facts = {**none, "choice": f"on {len(users)} validation users at each SNR"}
+        level = {0: lambda snr_db: chosen(choose, Augmentation(snr_db, seed=MIXED_NOISE.seed))}
+        return Row(f"{name}, tuned", level, facts)
+
+    other_band = "ridge AR in time and frequency"
     return [
-        Row("hold last", fixed(hold_last), none),
-        Row("phase rotation per user", fixed(phase_rotation), none),
-        Row("rotation per angle-delay bin", fixed(bin_rotation), none),
-        Row("ridge AR per bin", {0: lambda snr_db: ridge_ar(MIXED_NOISE, False)}, {**none, **mixed}),
-        Row("ridge AR, pooled", {0: lambda snr_db: ridge_ar(MIXED_NOISE, True)}, {**none, **mixed}),
-        Row(
-            "ridge AR, pooled, tuned",
-            {0: lambda snr_db: ridge_ar(Augmentation(snr_db, seed=MIXED_NOISE.seed), True)},
-            {**none, **tuned},
+        fixed("hold last", hold_last),
+        fixed("phase rotation per user", phase_rotation),
+        fixed("rotation per angle-delay bin", bin_rotation),
+        mixed("ridge AR per bin", plain),
+        mixed("ridge AR, pooled", pooled),
+        tuned("ridge AR, pooled", pooled),
+        *(
+            [mixed(other_band, choose_band_ar), tuned(other_band, choose_band_ar)]
+            if validation.info.duplex == "fdd"
+            else []
         ),
-        *(other_band if validation.info.duplex == "fdd" else []),
     ]
 
 

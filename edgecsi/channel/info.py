@@ -6,9 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-UePattern = Literal[
-    "omni", "38.901", "mixed"
-]  # of the users' antennas; mixed: some users have one, some the other
+# Of the users' antennas; mixed: some users have one, some the other.
+UePattern = Literal["omni", "38.901", "mixed"]
 ARRAY = "4x4 dual-polarised (V, H), half wavelength, antenna=(column*4+row)*2+polarisation, row 0 lowest"
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgecsi.models.baselines.band_ar import SHARING, TAPS
@@ -82,7 +83,7 @@ class BandExtension(nn.Module):
 
         y = B z + N y with strictly triangular N, so y = (1 + N)(1 + N^2)(1 + N^4) B z.
         """
-        padded = Complex.cat([weights, weights.at[..., :1, :].scaled(torch.zeros(()))], dim=-2).at[..., 0]
+        padded = weights.at[..., 0].map(lambda part: F.pad(part, (0, 1)))
         result, power = padded.at[..., self.known], padded.at[..., self.unknown]  # transposed: columns are y
         for _ in range(int(math.log2(BLOCK))):
             result = result + matmul(result, power)

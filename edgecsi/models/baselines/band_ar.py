@@ -17,7 +17,13 @@ from numpy.typing import NDArray
 from edgecsi.csi import CsiShape
 from edgecsi.metrics import nmse_mean_db, user_energies
 from edgecsi.models.baselines.angle_delay import from_beams, to_beams
-from edgecsi.models.baselines.ridge_ar import CHOICES, PIECE_USERS, RidgeAr, ridge_ar_applies
+from edgecsi.models.baselines.ridge_ar import (
+    CHOICES,
+    RidgeAr,
+    in_pieces,
+    modified_covariance,
+    ridge_ar_applies,
+)
 
 SHARING = 0.1  # of the sum of all beams' equations in those of a beam
 TAPS = 40  # subcarriers that the next one follows from
@@ -33,8 +39,7 @@ class BandAr:
 
     def __call__(self, history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
         """complex64 [user, antenna, T, K] -> [user, antenna, steps, K] of the band above."""
-        pieces = range(0, len(history), PIECE_USERS)
-        return np.concatenate([self._predict(history[p : p + PIECE_USERS], steps) for p in pieces])
+        return in_pieces(lambda piece: self._predict(piece, steps), history)
 
     def _predict(self, history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
         weights = self._fit(to_beams(history))[:, :, :, None, None]
@@ -48,8 +53,7 @@ class BandAr:
     def _fit(self, beams: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """AR weights along frequency, lowest subcarrier first: [user, column, row, tap]."""
         frames = sliding_window_view(beams, TAPS + 1, axis=-1).reshape(*beams.shape[:3], -1, TAPS + 1)
-        forward = frames.conj().swapaxes(-1, -2) @ frames
-        covariance = forward + forward[..., ::-1, ::-1].conj()
+        covariance = modified_covariance(frames)
         covariance = covariance + SHARING * covariance.sum((1, 2), keepdims=True)
         system, target = covariance[..., :TAPS, :TAPS], covariance[..., :TAPS, TAPS:]
         level = np.trace(system, axis1=-2, axis2=-1).real / TAPS + np.finfo(float).tiny

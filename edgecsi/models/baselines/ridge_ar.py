@@ -8,6 +8,7 @@ Costs 1536 small linear systems per user.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from edgecsi.models.baselines.angle_delay import ANTENNAS, from_angle_delay, to_
 
 DELAY_WEIGHT, BEAM_WEIGHT = 0.5, 0.3
 COLUMN, ROW, POLARISATION, DELAY = 1, 2, 3, 4  # axes of the bins
-PIECE_USERS = 8  # bounds the memory
+PIECE_USERS = 8
 CHOICES = [(order, ridge) for order in (2, 4, 8) for ridge in (1e-6, 1e-3, 0.3, 3.0, 30.0)]
 
 
@@ -34,8 +35,7 @@ class RidgeAr:
 
     def __call__(self, history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
         """complex64 [user, antenna, T, K] -> [user, antenna, steps, K]."""
-        pieces = range(0, len(history), PIECE_USERS)
-        return np.concatenate([self._predict(history[p : p + PIECE_USERS], steps) for p in pieces])
+        return in_pieces(lambda piece: self._predict(piece, steps), history)
 
     def _predict(self, history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
         bins = to_angle_delay(history)
@@ -49,8 +49,7 @@ class RidgeAr:
     def _fit(self, bins: NDArray[np.complex128]) -> NDArray[np.complex128]:
         """AR weights, oldest sample first: [user, column, row, polarisation, delay, order]."""
         frames = sliding_window_view(bins, self.order + 1, axis=-1)  # [..., T - order, order + 1]
-        forward = frames.conj().swapaxes(-1, -2) @ frames
-        covariance = forward + forward[..., ::-1, ::-1].conj()
+        covariance = modified_covariance(frames)
         if self.pooled:
             covariance = _pool(covariance)
         power = np.mean(np.abs(bins) ** 2, axis=-1)
@@ -58,6 +57,20 @@ class RidgeAr:
         ridge = self.ridge * floor[:, None, None, None, None, None, None] * np.eye(self.order)
         system = covariance[..., : self.order, : self.order] + ridge
         return np.linalg.solve(system, covariance[..., : self.order, self.order :])[..., 0]
+
+
+def in_pieces(
+    predict: Callable[[NDArray[np.complex64]], NDArray[np.complex64]], history: NDArray[np.complex64]
+) -> NDArray[np.complex64]:
+    """`predict` of a few users at a time, which bounds the memory."""
+    pieces = range(0, len(history), PIECE_USERS)
+    return np.concatenate([predict(history[first : first + PIECE_USERS]) for first in pieces])
+
+
+def modified_covariance(frames: NDArray[np.complex128]) -> NDArray[np.complex128]:
+    """Sum of conj(x_i) x_j over frames, forward and, conjugated, backward: [..., frame, n] -> [..., n, n]."""
+    forward = frames.conj().swapaxes(-1, -2) @ frames
+    return forward + forward[..., ::-1, ::-1].conj()
 
 
 def ridge_ar_applies(shape: CsiShape) -> bool:
