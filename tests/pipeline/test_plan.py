@@ -7,7 +7,7 @@ import pytest
 
 from edgecsi.bundle import Goals
 from edgecsi.errors import DataError, EdgeCsiError, ModelError, UnavailableError
-from edgecsi.pipeline.given import check
+from edgecsi.pipeline.given import check, resolve
 from edgecsi.pipeline.plan import make_plan
 from edgecsi.pipeline.profiles import PROFILES
 from edgecsi.pipeline.request import CompressRequest
@@ -19,6 +19,15 @@ ALL = ["data", "teacher", "targets", "student", "scores", "graph", "engine-ort-f
 def request(changes=None, targets=("ort-fp32",), goals=GOALS, **facts):
     profile = PROFILES["quick"].changed({"teacher.backbone": "random", **(changes or {})})
     return CompressRequest(targets, profile, facts.pop("out", Path("build")), goals, **facts)
+
+
+@pytest.mark.parametrize(("changed", "share"), [((), None), (("data.test_share",), 0.5)])
+def test_a_given_teacher_gets_the_usual_split_unless_the_user_says_otherwise(compressed, changed, share):
+    profile = PROFILES["reference"].changed(dict.fromkeys(changed, "0.5"))
+    wanted = CompressRequest(
+        ("ort-fp32",), profile, Path("build"), GOALS, teacher=compressed / "teacher", changed=changed
+    )
+    assert resolve(wanted).profile.data.test_share == share
 
 
 def keys(wanted):
