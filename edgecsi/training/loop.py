@@ -36,6 +36,7 @@ class TrainOptions:
     precision: "bf16" computes matrix products in bfloat16 (parameters stay FP32); "auto" takes it where it
     is faster (CUDA; large networks on a CPU with AVX512-BF16 or AMX). patience: epochs without a better
     validation before stopping. start_from: a model folder whose weights the network starts with.
+    activation_bits: round activations to so many significant bits, see `edgecsi.training.rounding`.
     """
 
     epochs: int = 100
@@ -48,6 +49,7 @@ class TrainOptions:
     seed: int = 0
     objective: Objective = "nmse"
     start_from: Path | None = None
+    activation_bits: int | None = None
 
 
 def fit(

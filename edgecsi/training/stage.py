@@ -19,6 +19,7 @@ from edgecsi.models.folder import ModelConfig, build_network, load_like, save
 from edgecsi.training.batches import Augmentation, BatchSource
 from edgecsi.training.loop import TrainOptions, fit
 from edgecsi.training.processes import process_group
+from edgecsi.training.rounding import round_activations
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def train_network(
     torch.manual_seed(options.seed)
     network, origin = _first_network(config, options.start_from)
     network = network.to(state.device)
+    if options.activation_bits:
+        round_activations(network, options.activation_bits)
     work = work_folder(folder)
     with data.open(options.batch_users, options.batch_antennas) as source:
         key = repr(

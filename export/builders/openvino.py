@@ -62,10 +62,10 @@ def _nodes(model: openvino.Model, precision: str) -> set[str]:
     """Names of the graph's nodes that the CPU computes in that precision, from the compiled network."""
     import openvino
 
-    from edgecsi.runtime.ov import float_precision
+    from edgecsi.runtime.ov import float_precision, for_one_user
 
     hint = {"INFERENCE_PRECISION_HINT": float_precision(precision)}
-    compiled = openvino.Core().compile_model(model, "CPU", hint)
+    compiled = openvino.Core().compile_model(for_one_user(model.clone()), "CPU", hint)
     found = set()
     for operation in compiled.get_runtime_model().get_ordered_ops():
         facts = {name: value.astype(str) for name, value in operation.get_rt_info().items()}

@@ -16,7 +16,7 @@ from edgecsi.export.targets import TARGETS
 from edgecsi.runtime import start_engine
 
 LAYERS = [
-    "embedding",
+    "node_linear",  # the embedding, which has no bias to be named by
     *(
         f"blocks.{i}.{name}"
         for i in range(3)

@@ -1,13 +1,20 @@
 import numpy as np
 import onnx
 import pytest
+import torch
+from int8 import all_in_int8
 from onnx import helper
 
 from edgecsi.bundle.manifest import ENGINE_FILES
+from edgecsi.csi import CsiShape
 from edgecsi.errors import BuildError, UnavailableError
 from edgecsi.export.builders import openvino, ort, tensorrt
 from edgecsi.export.lowering import fp16
+from edgecsi.export.onnx_graph import export_onnx
 from edgecsi.export.targets import TARGETS
+from edgecsi.models.cnn import Cnn
+
+SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
 
 
 @pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
@@ -71,15 +78,18 @@ def test_an_int8_target_refuses_a_graph_without_int8(name, student_onnx):
         TARGETS[name].build(student_onnx)
 
 
-def test_onnx_runtime_lists_what_it_leaves_in_float(quantized_onnx):
-    (conv,) = [n.name for n in onnx.load_model_from_string(quantized_onnx).graph.node if n.op_type == "Conv"]
-    built = ort.build(quantized_onnx, "int8")
-    assert built.left_in_float == (conv,)  # its convolution is INT8 only with a quantized output
+def test_onnx_runtime_lists_what_it_leaves_in_float():
+    torch.manual_seed(0)
+    quantized = all_in_int8(export_onnx(Cnn(SMALL).eval(), SMALL))
+    convolutions = [n.name for n in onnx.load_model_from_string(quantized).graph.node if n.op_type == "Conv"]
+    built = ort.build(quantized, "int8")
+    assert set(built.left_in_float) == set(convolutions)  # INT8 only with a quantized output
     assert built.precision_checked == "engine"
 
 
-def test_openvino_computes_all_of_it_in_int8(quantized_onnx):
-    built = openvino.build(quantized_onnx, "int8")
+@pytest.mark.parametrize("builder", [ort, openvino])
+def test_all_of_the_student_is_computed_in_int8(builder, quantized_onnx):
+    built = builder.build(quantized_onnx, "int8")
     assert built.left_in_float == ()
     assert built.precision_checked == "engine"
 

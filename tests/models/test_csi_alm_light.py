@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from edgecsi.csi import CsiShape
 from edgecsi.models.csi_alm_light import CsiAlmLight, sinusoidal_position
+from edgecsi.models.scaling import normalise
 
 SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
 
@@ -51,11 +52,16 @@ def test_relations_only_on_request(student, csi):
 
 
 def test_the_embedding_is_a_circular_convolution(student, csi):
-    rows = torch.randn(2, 8, 12)
+    history = csi(2)
+    heard = []
+    hook = student.embedding.register_forward_hook(lambda *call: heard.append(call[-1]))
+    rows = normalise(history)[0].reshape(4, 8, 12)
     circular = torch.nn.Conv1d(12, 128, 3, padding=1, padding_mode="circular", bias=False)
-    circular.weight = student.embedding.weight
-    padded = torch.cat([rows[:, -1:], rows, rows[:, :1]], dim=1).transpose(1, 2)
-    torch.testing.assert_close(student.embedding(padded), circular(rows.transpose(1, 2)))
+    with torch.inference_mode():
+        student(history)
+        circular.weight.copy_(student.embedding.weight.unflatten(1, (3, 12)).transpose(1, 2))
+        torch.testing.assert_close(heard[0], circular(rows.transpose(1, 2)).transpose(1, 2))
+    hook.remove()
 
 
 def test_positions_are_those_of_attention_is_all_you_need():
