@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plane_waves import plane_waves
 
 from edgecsi.csi import CsiShape, to_interleaved
 from edgecsi.errors import ModelError
@@ -21,18 +22,7 @@ SHAPE = CsiShape()
 
 def paths(users, seed=0):
     """Few plane waves: history complex64 [user, 32, T, K], and the future on the 48 subcarriers above."""
-    random = np.random.default_rng(seed)
-    time, k = np.arange(SHAPE.history + SHAPE.future), np.arange(2 * SHAPE.subcarriers)
-    csi = np.zeros((users, 4, 4, 2, len(time), len(k)), complex)
-    for user in csi:
-        for _ in range(4):
-            u, v = random.uniform(0, 1, 2)
-            wave = np.exp(2j * np.pi * (u * np.arange(4)[:, None] + v * np.arange(4)))
-            pair = random.standard_normal((2, 2)) @ [1, 1j]
-            delay, doppler = random.uniform(0, 0.3), random.uniform(-0.05, 0.05)
-            tone = np.exp(2j * np.pi * (doppler * time[:, None] - delay * k))
-            user += wave[..., None, None, None] * pair[:, None, None] * tone
-    csi = csi.reshape(users, SHAPE.antennas, len(time), len(k)).astype(np.complex64)
+    csi = plane_waves(users, 2 * SHAPE.subcarriers, 4, 0.05, 0.3, seed)
     return csi[:, :, : SHAPE.history, : SHAPE.subcarriers], csi[:, :, SHAPE.history :, SHAPE.subcarriers :]
 
 

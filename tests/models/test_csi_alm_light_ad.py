@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plane_waves import plane_waves
 
 from edgecsi.csi import CsiShape, to_complex, to_interleaved
 from edgecsi.errors import ModelError
@@ -30,18 +31,8 @@ def network():
 
 
 def paths(users, seed=0, doppler=0.08):
-    """Few plane waves with Doppler shifts up to `doppler` cycles per step: complex64 [user, 32, T + P, K]."""
-    random = np.random.default_rng(seed)
-    time, k = np.arange(SHAPE.history + SHAPE.future), np.arange(SHAPE.subcarriers)
-    csi = np.zeros((users, 4, 4, 2, len(time), len(k)), complex)
-    for user in csi:
-        for _ in range(5):
-            u, v, delay = random.uniform(0, 1, 3)
-            wave = np.exp(2j * np.pi * (u * np.arange(4)[:, None] + v * np.arange(4)))
-            pair = random.standard_normal((2, 2)) @ [1, 1j]
-            tone = np.exp(2j * np.pi * (random.uniform(-doppler, doppler) * time[:, None] - delay * k))
-            user += wave[..., None, None, None] * pair[:, None, None] * tone
-    return (5e-6 * csi).reshape(users, SHAPE.antennas, len(time), len(k)).astype(np.complex64)
+    """Few plane waves at the scale of raw coefficients: complex64 [user, 32, T + P, K]."""
+    return np.float32(5e-6) * plane_waves(users, SHAPE.subcarriers, 5, doppler, 1, seed)
 
 
 def noisy(csi, seed=0, deviation=0.1):
