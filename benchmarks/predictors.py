@@ -166,7 +166,7 @@ def _facts(folder: Path) -> dict[str, Any]:
         "network": load_config(folder).name,
         "backbone": load_config(folder).backbone,
         **sizes(network),
-        "epochs": len(log),
+        "epochs": training.get("epochs", len(log)),
         "training_seconds": round(sum(entry.get("seconds", 0.0) for entry in log), 1),
         "training_users": training.get("training_users"),
         "hardware": machine.get("gpu") or machine.get("cpu") or "not recorded",

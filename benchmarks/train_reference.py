@@ -165,7 +165,8 @@ def train_rounded_student(budget: Budget, folder: Path, noisy: Path, last: Path)
         activation_bits=ACTIVATION_BITS,
     )
     train_direct(STUDENT, TrainingData(data, augmentation=noise()), options, last)
-    write_record(last, epochs=epochs, **users_of(data, None))
+    before = sum(budget.student_epochs)
+    write_record(last, epochs=f"{before} + {epochs}", **users_of(data, None))
 
 
 def train_array_student(budget: Budget, data: Path, folder: Path) -> None:
