@@ -71,7 +71,7 @@ class Plan:
         folders = {name: self.cache.path(stage) for name, stage in engines.items()}
         return Stage(
             "timing",
-            1,
+            2,
             partial(work.time_engines, self.cache.path(self.graph), folders),
             options={"processor": environment.processor(), "cpus": environment.available_cpus()},
             inputs=tuple(stage.key for stage in engines.values()),
@@ -103,7 +103,7 @@ def make_plan(request: CompressRequest) -> Plan:
     )
     graph = Stage(
         "graph",
-        2,
+        3,
         partial(work.export, student.path),
         inputs=(student.key,),
         libraries=("torch", "onnx", "onnxscript", "onnxruntime"),
@@ -118,7 +118,7 @@ def make_plan(request: CompressRequest) -> Plan:
         engines[name] = _engine(cache, target, quantized if target.calibrated else graph)
         proofs[name] = Stage(
             f"proof-{name}",
-            1,
+            2,
             partial(work.prove, data.path, cache.path(scores), cache.path(engines[name])),
             options={"why_not_run": target.why_not_run()},
             inputs=(engines[name].key, scores.key),
@@ -224,7 +224,7 @@ def _student(request: CompressRequest, cache: StageCache, data: Source, targets:
     recipe = request.profile.student
     stage = Stage(
         "student",
-        1,
+        2,
         partial(work.train_student, recipe, cache.path(targets), data.path, request.seed),
         options={**recipe.model_dump(), "seed": request.seed},
         inputs=(data.key, targets.key),
