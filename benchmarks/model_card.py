@@ -1,7 +1,7 @@
 r"""Judges a trained network on test users and puts it where it is shipped, with a model card.
 
     edgecsi data generate --seed 1000003 --users 5000 --test-share 0.8 -o new.h5
-    python benchmarks/model_card.py build/reference/tdd/csi-alm-light --data build/reference/tdd/data.h5 \
+    python benchmarks/model_card.py build/reference/tdd/csi-alm-light --data build/reference/tdd/CHANNELS.h5 \
         --test new.h5
 
 The users' NMSE varies so much that a mean to a few tenths of a decibel takes thousands of them; without

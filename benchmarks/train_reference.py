@@ -19,16 +19,15 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from channels import channels
 from training_recipe import DATA_SEED, SNR_DB, noise
 from training_record import users_of, write_record
 
-from edgecsi.channel import Dataset
 from edgecsi.channel.info import UePattern
-from edgecsi.channel.tr38901 import Recipe, generate
+from edgecsi.channel.tr38901 import Recipe
 from edgecsi.distill.stage import STUDENT, distill
 from edgecsi.distill.task import DistillOptions
 from edgecsi.models import load_config
-from edgecsi.progress import say
 from edgecsi.training import Augmentation, TrainOptions
 from edgecsi.training.csi_alm import train_teacher
 from edgecsi.training.direct import train_direct
@@ -95,21 +94,13 @@ def main() -> None:
     budget, folder = BUDGETS[arguments.budget][arguments.duplex], arguments.output / arguments.duplex
     if arguments.student_epochs:
         budget = replace(budget, student_epochs=tuple(arguments.student_epochs))
-    data = channels(folder / "data.h5", arguments.duplex, budget.ue_pattern, budget.users)
+    recipe = Recipe(duplex=arguments.duplex, ue_pattern=budget.ue_pattern, seed=DATA_SEED)
+    data = channels(folder, recipe, budget.users)
     teacher = folder / "csi-alm"
     if not teacher.exists():
         train_reference_teacher(budget, data, arguments.backbone, teacher)
     train_reference_student(budget, data, teacher, folder)
     train_array_student(budget, data, folder / "csi-alm-light-ad")
-
-
-def channels(data: Path, duplex: str, ue_pattern: UePattern, users: int) -> Path:
-    """That dataset, drawn if it is not there."""
-    if not data.exists():
-        generate(data, Recipe(duplex=duplex, ue_pattern=ue_pattern, seed=DATA_SEED), users)
-    with Dataset.open(data) as dataset:
-        say(f"{data}: {users} users, {dataset.digest}")
-    return data
 
 
 def train_reference_teacher(budget: Budget, data: Path, backbone: str, folder: Path) -> None:
@@ -154,8 +145,8 @@ def train_noisy_student(budget: Budget, data: Path, teacher: Path, clean: Path, 
 def train_rounded_student(budget: Budget, folder: Path, noisy: Path, last: Path) -> None:
     """The noisy student on both UE patterns, with rounded activations."""
     users, epochs = budget.rounded
-    duplex = load_config(noisy).duplex
-    data = channels(folder / "rounded.h5", duplex, "mixed", users)
+    recipe = Recipe(duplex=load_config(noisy).duplex, ue_pattern="mixed", seed=DATA_SEED)
+    data = channels(folder, recipe, users)
     options = _student_options(
         budget,
         epochs,
@@ -165,8 +156,7 @@ def train_rounded_student(budget: Budget, folder: Path, noisy: Path, last: Path)
         activation_bits=ACTIVATION_BITS,
     )
     train_direct(STUDENT, TrainingData(data, augmentation=noise()), options, last)
-    before = sum(budget.student_epochs)
-    write_record(last, epochs=f"{before} + {epochs}", **users_of(data, None))
+    write_record(last, epochs=f"{sum(budget.student_epochs)} + {epochs}", **users_of(data, None))
 
 
 def train_array_student(budget: Budget, data: Path, folder: Path) -> None:

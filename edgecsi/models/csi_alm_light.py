@@ -58,7 +58,7 @@ class CsiAlmLight(nn.Module):
         features = self.to_features(tokens)  # [row, token, 2K]
         future = self.to_future(features.transpose(1, 2)).transpose(1, 2)  # [row, P, 2K]
         return Prediction(
-            future=future.reshape(*csi.shape[:2], *future.shape[1:2], -1, 2) * rms * peak,
+            future=future.reshape(*csi.shape[:2], self.shape.future, -1, 2) * rms * peak,
             relations=Relations(*qkv, prompts=self.prompts) if relations else None,
         )
 

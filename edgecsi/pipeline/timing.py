@@ -17,7 +17,7 @@ from edgecsi.latency.results import Plan, Subject
 from edgecsi.latency.session import run_session
 from edgecsi.latency.subjects import Started
 from edgecsi.pipeline.proof import load_built
-from edgecsi.runtime import start_engine
+from edgecsi.runtime import run_in_pieces, start_engine
 
 CALLS = 300
 SECONDS = 1.0
@@ -64,7 +64,7 @@ class EngineSubject:
         engine = start_engine(built.engine, built.files, threads, get_target(self.target).precision)
 
         def call(history: np.ndarray) -> np.ndarray:
-            return to_complex(engine.run(to_interleaved(history)))
+            return to_complex(run_in_pieces(engine, to_interleaved(history)))
 
         return Started(call, self.shape)
 

@@ -49,9 +49,9 @@ def for_one_user(model: openvino.Model) -> openvino.Model:
 
 
 class OpenVinoEngine:
-    """An OpenVINO IR compiled for this CPU."""
+    """An OpenVINO IR compiled for this CPU and one user."""
 
-    max_users = None
+    max_users = 1
 
     def __init__(self, xml: bytes, weights: bytes, threads: int, precision: str) -> None:
         import openvino
@@ -77,12 +77,11 @@ class OpenVinoEngine:
         self._request = compiled.create_infer_request()
 
     def run(self, history: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""
+        """float32 [1, antenna, T, K, 2] -> float32 [1, antenna, P, K, 2]."""
         try:
-            futures = [self._request.infer([user], share_inputs=True)[0] for user in history[:, None]]
+            return self._request.infer([history], share_inputs=True)[0]
         except RuntimeError as error:
             raise EdgeCsiError(f"OpenVINO failed on {history.shape}: {error}") from error
-        return futures[0] if len(futures) == 1 else np.concatenate(futures)
 
 
 def _capabilities() -> list[str]:

@@ -25,7 +25,7 @@ def significant(value: Tensor, bits: int) -> Tensor:
 
 
 def round_activations(network: nn.Module, bits: int) -> None:
-    """While `network` trains, round what goes into and comes out of its layers, and the residual stream."""
+    """While `network` trains, round what goes into and comes out of its layers and csi-alm-light's blocks."""
     for module in network.modules():
         if isinstance(module, ROUNDED):
             module.register_forward_pre_hook(lambda module, inputs: _rounded(module, inputs, bits))

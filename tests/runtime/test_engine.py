@@ -16,7 +16,7 @@ RUNNABLE = ["onnxruntime", "openvino"]
 @pytest.mark.parametrize("engine", RUNNABLE)
 def test_runs_interleaved_floats(engine):
     history = to_interleaved(channels(2))
-    future = start_engine(engine, tiny_bundle.engine_files(engine), threads=1).run(history)
+    future = run_in_pieces(start_engine(engine, tiny_bundle.engine_files(engine), threads=1), history)
 
     assert future.dtype == np.float32
     np.testing.assert_allclose(to_complex(future), student(channels(2)), rtol=1e-5, atol=1e-12)
@@ -33,7 +33,8 @@ def test_states_its_threads(engine, threads):
 @pytest.mark.parametrize("engine", RUNNABLE)
 def test_leaves_the_threads_affinity_alone(engine):
     before = os.sched_getaffinity(0)
-    start_engine(engine, tiny_bundle.engine_files(engine), threads=1).run(to_interleaved(channels(2)))
+    started = start_engine(engine, tiny_bundle.engine_files(engine), threads=1)
+    run_in_pieces(started, to_interleaved(channels(2)))
 
     assert os.sched_getaffinity(0) == before
 
@@ -93,7 +94,8 @@ def test_says_what_it_failed_on(engine):
 )
 def test_openvino_computes_in_bf16_only_when_the_bundle_says_so():
     files, history = tiny_bundle.openvino_files(), to_interleaved(channels(4))
-    outputs = {p: start_engine("openvino", files, 1, precision=p).run(history) for p in ("fp32", "bf16")}
+    engines = {p: start_engine("openvino", files, 1, precision=p) for p in ("fp32", "bf16")}
+    outputs = {p: run_in_pieces(engine, history) for p, engine in engines.items()}
     wanted = to_interleaved(student(channels(4)))
     error = {p: np.abs(y - wanted).max() / np.abs(wanted).max() for p, y in outputs.items()}
 
