@@ -40,6 +40,7 @@ from edgecsi.training.evaluation import ComplexPredictor, network_predictor
 NETWORKS = {
     "csi-alm": "CSI-ALM (teacher)",
     "csi-alm-light": "CSI-ALM-Light (reference student)",
+    "csi-alm-light-delta": "CSI-ALM-Light-Delta",
     "csi-alm-light-distilled": "CSI-ALM-Light, distilled",
     "csi-alm-light-direct": "CSI-ALM-Light, no distillation",
     "csi-alm-light-ad": "CSI-ALM-Light-AD",

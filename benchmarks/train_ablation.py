@@ -1,14 +1,11 @@
-"""Trains the students of the table `ablation`: no distillation, distillation, and variants of its relations.
+"""Trains the models of the table `ablation`: teachers, distilled students, and students without a teacher.
 
     python benchmarks/train_ablation.py --duplex tdd --teacher build/reference/tdd/csi-alm --data TDD.h5
 
-Every variant and seed gets the same users, epochs and learning rate; the noise is the same for all, so that
-the teacher runs over the data once. Seeds are of the weights. The table's teachers are trained by
-
-    edgecsi train csi-alm --backbone smollm2:random -o build/reference/ablation/tdd/csi-alm-random ...
-    edgecsi train csi-alm --backbone smollm2:none -o build/reference/ablation/tdd/csi-alm-no-llm ...
-
-What is there already is kept.
+Teachers: the LLM's weights drawn at random, and no LLM; else as train_reference.py trains the reference
+teacher with `--budget`. Students: no distillation, distillation, and variants of its relations; every variant
+and seed gets the same users, epochs and learning rate, and the noise is the same for all, so that the teacher
+runs over the data once. Seeds are of the students' weights. What is there already is kept.
 """
 
 from __future__ import annotations
@@ -19,6 +16,7 @@ from pathlib import Path
 
 import torch
 from channels import DUPLEXES
+from train_reference import BUDGETS, train_reference_teacher
 from training_recipe import equal_options, noise
 from training_record import users_of, write_record
 
@@ -28,6 +26,8 @@ from edgecsi.progress import say
 from edgecsi.training import TrainOptions
 from edgecsi.training.direct import train_direct
 from edgecsi.training.stage import TrainingData
+
+TEACHERS = {"csi-alm-random": "smollm2:random", "csi-alm-no-llm": "smollm2:none"}  # folder -> backbone
 
 # Variant -> what differs from DistillOptions(); None: no distillation.
 VARIANTS: dict[str, dict | None] = {
@@ -71,9 +71,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="dataset")
     parser.add_argument("--duplex", choices=DUPLEXES, default="tdd")
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--teachers", nargs="*", choices=list(TEACHERS), default=list(TEACHERS))
+    parser.add_argument("--budget", choices=list(BUDGETS), default="two-cores", help="of the teachers")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument(
-        "--users", type=int, default=720, help="that train; 720 is a tenth of the papers' 7200"
+        "--users", type=int, default=720, help="that train students; 720 is a tenth of the papers' 7200"
     )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
@@ -87,6 +89,11 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    place = arguments.models / "ablation" / arguments.duplex
+    for teacher in arguments.teachers:
+        if not (place / teacher / "config.json").is_file():
+            budget = BUDGETS[arguments.budget][arguments.duplex]
+            train_reference_teacher(budget, arguments.data, TEACHERS[teacher], place / teacher)
     data = TrainingData(arguments.data, arguments.users, noise(arguments.noise_draws))
     options = equal_options(
         arguments.epochs, learning_rate=arguments.learning_rate, objective=arguments.objective
@@ -98,7 +105,7 @@ def main() -> None:
         make_targets(arguments.teacher, data, options, targets)
     for seed in arguments.seeds:
         for variant in arguments.variants:
-            folder = arguments.models / "ablation" / arguments.duplex / f"{STUDENT}-{variant}-{seed}"
+            folder = place / f"{STUDENT}-{variant}-{seed}"
             train(variant, data, replace(options, seed=seed), distillation, targets, folder)
 
 

@@ -8,8 +8,9 @@ channels; `csi-alm-light-noisy`, the same student on noisy histories, where a de
 every user (log-nmse), with relation distillation from the teacher where the budget says so; `csi-alm-light`,
 the same on many users of both UE patterns, with rounded activations, where the budget says so. Clean first
 is worth it: channels are then nearly deterministic, and noise alone would hide from the student what there is
-to learn. Rounding last makes it lose less in BF16 and INT8. Last `csi-alm-light-ad`, which needs no teacher
-and no clean channels first.
+to learn. Rounding last makes it lose less in BF16 and INT8. Then the students that need no teacher and no
+clean channels first: `csi-alm-light-delta`, on many users with rounded activations, where the budget says so,
+and `csi-alm-light-ad`.
 benchmarks/model_card.py judges the results and ships them.
 """
 
@@ -50,6 +51,7 @@ class Budget:
     relation_weight: float
     relation_draws: int = 4
     rounded: tuple[int, int] | None = None  # users and epochs of the last step of csi-alm-light
+    delta: tuple[int, int] | None = None  # users and epochs of csi-alm-light-delta
     array_users: int | None = None  # of csi-alm-light-ad, which has little to learn
     array_epochs: int = 22
 
@@ -57,11 +59,29 @@ class Budget:
 # The papers' few-shot size for the teacher; about two hours. A teacher that 720 users taught for 5 epochs
 # gave the student nothing (benchmarks/results/tables/few-shot.md), so it goes without.
 TWO_CORES = Budget(
-    3000, "omni", 720, 5, (25, 30), (8, 16), (1e-3, 3e-3), relation_weight=0.0, rounded=(20_000, 4)
+    3000,
+    "omni",
+    720,
+    5,
+    (25, 30),
+    (8, 16),
+    (1e-3, 3e-3),
+    relation_weight=0.0,
+    rounded=(20_000, 4),
+    delta=(20_000, 6),
 )
 # The papers' size, for a CUDA device. Not run yet.
 PAPERS = Budget(
-    9000, "mixed", None, 100, (50, 200), (128, 64), (3e-4, 3e-3), relation_weight=0.1, rounded=(9000, 20)
+    9000,
+    "mixed",
+    None,
+    100,
+    (50, 200),
+    (128, 64),
+    (3e-4, 3e-3),
+    relation_weight=0.1,
+    rounded=(9000, 20),
+    delta=(9000, 200),
 )
 BUDGETS = {
     "two-cores": {
@@ -74,11 +94,12 @@ BUDGETS = {
             ue_pattern="mixed",
             student_epochs=(3, 4),
             rounded=None,
+            delta=None,
             array_users=2400,
             array_epochs=3,
         ),
     },
-    "papers": {"tdd": PAPERS, "fdd": PAPERS},
+    "papers": {"tdd": PAPERS, "fdd": replace(PAPERS, delta=None)},
 }
 
 
@@ -100,6 +121,7 @@ def main() -> None:
     if not teacher.exists():
         train_reference_teacher(budget, data, arguments.backbone, teacher)
     train_reference_student(budget, data, teacher, folder)
+    train_delta_student(budget, recipe, folder / "csi-alm-light-delta")
     train_array_student(budget, data, folder / "csi-alm-light-ad")
 
 
@@ -157,6 +179,19 @@ def train_rounded_student(budget: Budget, folder: Path, noisy: Path, last: Path)
     )
     train_direct(STUDENT, TrainingData(data, augmentation=noise()), options, last)
     write_record(last, epochs=f"{sum(budget.student_epochs)} + {epochs}", **users_of(data, None))
+
+
+def train_delta_student(budget: Budget, recipe: Recipe, folder: Path) -> None:
+    """CSI-ALM-Light-Delta: noisy histories, both UE patterns and rounded activations from the start."""
+    if not budget.delta or folder.exists():
+        return
+    users, epochs = budget.delta
+    data = channels(folder.parent, replace(recipe, ue_pattern="mixed"), users)
+    options = _student_options(
+        budget, epochs, budget.learning_rate[1], objective="log-nmse", activation_bits=ACTIVATION_BITS
+    )
+    train_direct(folder.name, TrainingData(data, augmentation=noise()), options, folder)
+    write_record(folder, epochs=epochs, **users_of(data, None))
 
 
 def train_array_student(budget: Budget, data: Path, folder: Path) -> None:

@@ -18,6 +18,13 @@ from edgecsi.cli import options
     help="Model folder of the teacher, or reference: the shipped one.",
 )
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
+@click.option(
+    "--student",
+    type=click.Choice(["csi-alm-light", "csi-alm-light-delta"]),
+    default="csi-alm-light",
+    show_default=True,
+    help="csi-alm-light-delta predicts the change of the CSI.",
+)
 @options.training(epochs=100, learning_rate=3e-3)
 @click.option(
     "--weight",
@@ -39,6 +46,7 @@ from edgecsi.cli import options
 def command(
     teacher: Path,
     data: Path,
+    student: str,
     weight: float,
     relation_heads: int,
     relation_scope: str,
@@ -46,7 +54,7 @@ def command(
     output: Path,
     **values: Any,
 ) -> None:
-    """Distil a teacher into CSI-ALM-Light (348,596 parameters) by its self-attention relations.
+    """Distil a teacher into a student (348,596 parameters) by its self-attention relations.
 
     The teacher runs once over the data; a run that was interrupted continues where it was.
     """
@@ -60,5 +68,5 @@ def command(
         teacher = find("teacher", teacher, dataset.info.duplex)
     training_data, train_options = training_args(data, seed, values)
     distillation = DistillOptions(weight, relation_heads, relation_scope)
-    distill(teacher, training_data, train_options, distillation, output)
-    click.echo(f"{output}: CSI-ALM-Light distilled from {teacher}")
+    distill(teacher, training_data, train_options, distillation, output, student)
+    click.echo(f"{output}: {student} distilled from {teacher}")

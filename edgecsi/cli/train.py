@@ -47,7 +47,7 @@ def csi_alm(
 @click.option(
     "--network",
     required=True,
-    help="csi-alm-light, csi-alm-light-ad, cnn, rnn, lstm, gru, transformer, llm4cp.",
+    help="csi-alm-light, csi-alm-light-delta, csi-alm-light-ad, cnn, rnn, lstm, gru, transformer, llm4cp.",
 )
 @click.option("--data", type=options.PATH, required=True, help="Dataset (.h5).")
 @click.option("--backbone", help="Of llm4cp: smollm2, gpt2, qwen2.5-0.5b, random.  [default: smollm2]")

@@ -27,15 +27,16 @@ def distill(
     options: TrainOptions,
     distillation: DistillOptions,
     folder: Path,
+    student: str = STUDENT,
 ) -> None:
-    """Distil the teacher of a model folder into a student, written as a model folder.
+    """Distil the teacher of a model folder into a student with relations, written as a model folder.
 
     The targets are kept beside the checkpoint until the student is done; a run that was killed reuses them.
     """
     targets = work_folder(folder) / "targets.h5"
     with process_group().main_process_first():
         make_targets(teacher, data, options, targets)
-    train_student(targets, data, options, distillation, folder)
+    train_student(targets, data, options, distillation, folder, student)
 
 
 def make_targets(teacher: Path, data: TrainingData, options: TrainOptions, path: Path) -> None:
@@ -57,14 +58,19 @@ def make_targets(teacher: Path, data: TrainingData, options: TrainOptions, path:
 
 
 def train_student(
-    targets: Path, data: TrainingData, options: TrainOptions, distillation: DistillOptions, folder: Path
+    targets: Path,
+    data: TrainingData,
+    options: TrainOptions,
+    distillation: DistillOptions,
+    folder: Path,
+    student: str = STUDENT,
 ) -> None:
     """Train the student on a dataset and its targets; ModelError where the relation heads don't divide."""
     with Targets(targets) as reader:
-        student = dict.fromkeys(reader.widths, STUDENT_WIDTH)
-        check_heads(distillation.heads, teacher=reader.widths, student=student)
+        widths = dict.fromkeys(reader.widths, STUDENT_WIDTH)
+        check_heads(distillation.heads, teacher=reader.widths, student=widths)
         train_network(
-            config_of(STUDENT, data.path, options.seed),
+            config_of(student, data.path, options.seed),
             lambda network: DistillTask(network, reader.relations, distillation, options.objective),
             data,
             options,

@@ -45,8 +45,14 @@ class CsiAlmLight(nn.Module):
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI and, on request, the last block's queries, keys and values."""
         unit, rms, peak = normalise(csi)
-        rows = unit.flatten(3).flatten(0, 1)  # [row, T, 2K]
+        future, qkv = self.predict_rows(unit.flatten(3).flatten(0, 1))
+        return Prediction(
+            future=future.reshape(*csi.shape[:2], self.shape.future, -1, 2) * rms * peak,
+            relations=Relations(*qkv, prompts=self.prompts) if relations else None,
+        )
 
+    def predict_rows(self, rows: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """float [row, T, 2K] -> [row, P, 2K], and the last block's (query, key, value)."""
         # A token and its neighbours in time; the ends are each other's, as in the released code.
         around = torch.cat([rows.roll(1, dims=1), rows, rows.roll(-1, dims=1)], dim=-1)
         tokens = self.embedding(around) + self.position
@@ -56,11 +62,7 @@ class CsiAlmLight(nn.Module):
         tokens, qkv = self.blocks[-1](tokens)
 
         features = self.to_features(tokens)  # [row, token, 2K]
-        future = self.to_future(features.transpose(1, 2)).transpose(1, 2)  # [row, P, 2K]
-        return Prediction(
-            future=future.reshape(*csi.shape[:2], self.shape.future, -1, 2) * rms * peak,
-            relations=Relations(*qkv, prompts=self.prompts) if relations else None,
-        )
+        return self.to_future(features.transpose(1, 2)).transpose(1, 2), qkv
 
 
 class EncoderLayer(nn.Module):

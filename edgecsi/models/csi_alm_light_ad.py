@@ -87,7 +87,9 @@ class CsiAlmLightAd(nn.Module):
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI; ModelError where relations are asked for: there is no self-attention."""
         if relations:
-            raise ModelError("csi-alm-light-ad has no relations to distil; take csi-alm-light")
+            raise ModelError(
+                "csi-alm-light-ad has no relations to distil; take csi-alm-light or csi-alm-light-delta"
+            )
         return Prediction(future=self(csi))
 
     def to_bins(self, csi: Tensor) -> Tensor:

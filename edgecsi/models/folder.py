@@ -25,12 +25,14 @@ from edgecsi.models.cnn import Cnn
 from edgecsi.models.csi_alm import CsiAlm
 from edgecsi.models.csi_alm_light import CsiAlmLight
 from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd
+from edgecsi.models.csi_alm_light_delta import CsiAlmLightDelta
 from edgecsi.models.llm4cp import Llm4cp
 from edgecsi.models.recurrent import Gru, Lstm, Rnn
 from edgecsi.models.transformer import Transformer
 
 # Networks that need nothing but the shape of the CSI, by name.
-STUDENTS = {"csi-alm-light": CsiAlmLight, "csi-alm-light-ad": CsiAlmLightAd}
+STUDENTS = {"csi-alm-light": CsiAlmLight, "csi-alm-light-delta": CsiAlmLightDelta}
+STUDENTS |= {"csi-alm-light-ad": CsiAlmLightAd}
 STUDENTS |= {"cnn": Cnn, "rnn": Rnn, "lstm": Lstm, "gru": Gru, "transformer": Transformer}  # and baselines
 # Networks that stand on a backbone.
 LLM_BACKED = {"csi-alm": CsiAlm, "llm4cp": Llm4cp}
@@ -43,7 +45,16 @@ class ModelConfig(BaseModel):
 
     # Every name in LLM_BACKED and STUDENTS.
     name: Literal[
-        "csi-alm", "csi-alm-light", "csi-alm-light-ad", "llm4cp", "cnn", "rnn", "lstm", "gru", "transformer"
+        "csi-alm",
+        "csi-alm-light",
+        "csi-alm-light-delta",
+        "csi-alm-light-ad",
+        "llm4cp",
+        "cnn",
+        "rnn",
+        "lstm",
+        "gru",
+        "transformer",
     ]
     shape: CsiShape
     duplex: Literal["tdd", "fdd"]

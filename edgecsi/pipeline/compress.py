@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from edgecsi.metrics import NmseReport
 from edgecsi.pipeline import work
 from edgecsi.pipeline.assemble import locked, manifest_for, place_bundle
 from edgecsi.pipeline.plan import Plan, make_plan
+from edgecsi.pipeline.profiles import Distilled
 from edgecsi.pipeline.proof import Measured, load_built, proof_of
 from edgecsi.pipeline.recommendation import fastest, time_engines
 from edgecsi.pipeline.request import CompressRequest
@@ -26,7 +28,6 @@ from edgecsi.progress import say
 
 REFERENCE = "the PyTorch student"
 REPORT = "compress.json"
-STUDENT = "csi-alm-light"  # whose bundles have the target's name alone
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def plan_rows(request: CompressRequest) -> list[PlannedStage]:
 def compress(request: CompressRequest) -> CompressReport:
     """Run a request and write `<out>/<target>.edgecsi`, `<out>/teacher`, `<out>/student` and compress.json.
 
-    The bundle of another student than csi-alm-light is called `<target>-<student>.edgecsi`. A target that
+    The bundle of a student that can't be distilled is called `<target>-<student>.edgecsi`. A target that
     fails does not stop the others; its reason is in the report.
     """
     plan = make_plan(request)
@@ -97,7 +98,7 @@ def _why_no_int8(plan: Plan) -> str | None:
 def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str | None) -> TargetResult:
     """Build, prove and bundle one target."""
     student = work.read_json(plan.cache.path(plan.graph) / "student.json")
-    stem = name if student["name"] == STUDENT else f"{name}-{student['name']}"
+    stem = name if student["name"] in get_args(Distilled) else f"{name}-{student['name']}"
     path = request.out / f"{stem}.edgecsi"
     quantization = _quantization(plan) if get_target(name).calibrated and not no_int8 else None
     try:

@@ -28,6 +28,7 @@ def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
+Distilled = Literal["csi-alm-light", "csi-alm-light-delta"]  # the students that have relations
 SnrRange = Annotated[tuple[float, float], AfterValidator(_ordered)]
 SpeedRange = Annotated[tuple[NonNegativeFloat, NonNegativeFloat], AfterValidator(_ordered)]
 
@@ -69,13 +70,14 @@ class TeacherRecipe(TrainRecipe):
 
 
 class StudentRecipe(TrainRecipe):
-    """Relation distillation: weight is lambda_2 of eq. 32.
+    """Relation distillation into a network: weight is lambda_2 of eq. 32.
 
     shipped: take this shipped network (reference: the default one) instead of distilling one; a teacher that
     the user gives is distilled all the same.
     """
 
     shipped: str | None = None
+    network: Distilled = "csi-alm-light"
     weight: NonNegativeFloat = 0.1
     relation_heads: PositiveInt = 32
     relation_scope: Literal["all", "csi"] = "csi"

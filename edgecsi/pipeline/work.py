@@ -77,13 +77,13 @@ def target_options(recipe: StudentRecipe) -> dict[str, Any]:
 
 
 def train_student(recipe: StudentRecipe, targets: Path, data: Path, seed: int, out: Path) -> None:
-    """targets.h5 and channels -> model/ (CSI-ALM-Light)."""
+    """targets.h5 and channels -> model/ (a student)."""
     from edgecsi.distill.stage import train_student as train
     from edgecsi.distill.task import DistillOptions
 
     options, training_data = _training(recipe, data, seed)
     distillation = DistillOptions(recipe.weight, recipe.relation_heads, recipe.relation_scope)
-    train(targets / TARGETS, training_data, options, distillation, out / MODEL)
+    train(targets / TARGETS, training_data, options, distillation, out / MODEL, recipe.network)
 
 
 def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:

@@ -5,25 +5,37 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from typing import get_args
 
 import h5py
 import pytest
 import torch
 
 from edgecsi.channel import Dataset, write_dataset
+from edgecsi.cli.distill import command
 from edgecsi.distill.stage import distill, make_targets
 from edgecsi.distill.task import DistillOptions, DistillTask
 from edgecsi.errors import ModelError
 from edgecsi.models import build_network, load, load_config
+from edgecsi.pipeline.profiles import Distilled
 from edgecsi.training.stage import TrainingData, config_of, work_folder
 
 HEADS = DistillOptions(heads=16)
 
 
-def test_teacher_to_student(teacher_folder, noisy, options, tmp_path):
-    distill(teacher_folder, noisy, replace(options, epochs=4), HEADS, tmp_path / "student")
+STUDENTS = get_args(Distilled)
+
+
+def test_the_verb_offers_the_students_that_the_main_job_does():
+    (option,) = (option for option in command.params if option.name == "student")
+    assert tuple(option.type.choices) == STUDENTS
+
+
+@pytest.mark.parametrize("name", STUDENTS)
+def test_teacher_to_student(teacher_folder, noisy, options, tmp_path, name):
+    distill(teacher_folder, noisy, replace(options, epochs=4), HEADS, tmp_path / "student", name)
     config = load_config(tmp_path / "student")
-    assert (config.name, config.backbone) == ("csi-alm-light", None)
+    assert (config.name, config.backbone) == (name, None)
     student = load(tmp_path / "student")
     assert sum(parameter.numel() for parameter in student.parameters()) == 348_596
     log = json.loads((tmp_path / "student" / "log.json").read_text())

@@ -24,7 +24,7 @@ def build(name, shape=SMALL):
     return build_network(ModelConfig(name=name, shape=shape, duplex="tdd", step_s=5e-4, backbone=backbone))
 
 
-@pytest.fixture(scope="module", params=("csi-alm-light", *BASELINES))
+@pytest.fixture(scope="module", params=("csi-alm-light", "csi-alm-light-delta", *BASELINES))
 def network(request):
     return build(request.param).eval()
 
