@@ -9,7 +9,7 @@ rounding noise it lowered the error of these layers by 2 to 5 dB.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +22,19 @@ from edgecsi.export.graph import read_graph, write_graph
 
 
 def equalize(graph: bytes, calibration: CalibrationSet) -> bytes:
-    """The same function with even channels in front of every MatMul that a LayerNormalization alone feeds."""
+    """The same function with even channels behind every LayerNormalization that only feeds MatMuls."""
     model = read_graph(graph)
-    pairs = _pairs(graph, list(model.graph.node))
-    peaks = channel_peaks(graph, calibration, [norm.output[0] for norm, _ in pairs])
+    groups = _groups(graph, list(model.graph.node))
+    peaks = channel_peaks(graph, calibration, [norm.output[0] for norm, _ in groups])
     weights = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
-    for norm, product in pairs:
+    for norm, products in groups:
         factor = _factors(peaks[norm.output[0]])
         for node, index, values in (
             (norm, 1, weights[norm.input[1]] / factor),
             (norm, 2, weights[norm.input[2]] / factor),
-            (product, 1, weights[product.input[1]] * factor[:, None]),
+            *((product, 1, weights[product.input[1]] * factor[:, None]) for product in products),
         ):
-            # A new name: layers with equal weights may share one.
-            name = f"{norm.output[0]}.equalized.{index}.{node.op_type}"
+            name = f"{node.name}.equalized.{index}"  # a new one: layers with equal weights may share one
             model.graph.initializer.append(numpy_helper.from_array(values.astype(np.float32), name))
             node.input[index] = name
     used = {name for node in model.graph.node for name in node.input}
@@ -45,16 +44,16 @@ def equalize(graph: bytes, calibration: CalibrationSet) -> bytes:
     return write_graph(model)
 
 
-def _pairs(graph: bytes, nodes: list[NodeProto]) -> list[tuple[NodeProto, NodeProto]]:
-    """LayerNormalizations with gain and bias, each with the MatMul that is its only consumer."""
+def _groups(graph: bytes, nodes: list[NodeProto]) -> list[tuple[NodeProto, list[NodeProto]]]:
+    """LayerNormalizations with gain and bias, each with its consumers: MatMuls with constant weights."""
     norms = {n.output[0]: n for n in nodes if n.op_type == "LayerNormalization" and len(n.input) == 3}
     uses = Counter(name for node in nodes for name in node.input)
     by_name = {node.name: node for node in nodes}
-    return [
-        (norms[operator.activation], by_name[operator.node])
-        for operator in candidates(graph)
-        if operator.operator == "MatMul" and operator.activation in norms and uses[operator.activation] == 1
-    ]
+    products = defaultdict(list)
+    for operator in candidates(graph):
+        if operator.operator == "MatMul":
+            products[operator.activation].append(by_name[operator.node])
+    return [(norm, products[name]) for name, norm in norms.items() if len(products[name]) == uses[name] > 0]
 
 
 def _factors(peaks: NDArray[np.float32]) -> NDArray[np.float32]:

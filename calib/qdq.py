@@ -39,6 +39,7 @@ def quantize(graph: bytes, operators: Sequence[Candidate], thresholds: Mapping[s
         extra_options={
             "ActivationSymmetric": True,
             "WeightSymmetric": True,
+            "DedicatedQDQPair": True,  # ONNX Runtime computes in float what shares one
             "QuantizeBias": False,
             "OpTypesToExcludeOutputQuantization": kinds,
         },

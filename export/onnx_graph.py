@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxscript import optimizer
 from torch import Tensor, nn
 
@@ -23,6 +24,7 @@ from edgecsi.csi import CsiShape
 from edgecsi.errors import BuildError
 from edgecsi.export.attention_layout import ATTENTION_LAYOUT
 from edgecsi.export.graph import first_line, write_graph
+from edgecsi.export.separate_projections import SEPARATE_PROJECTIONS
 
 OPSET = 23
 TOLERANCE = 1e-8  # of the squared error against the module, relative: -80 dB
@@ -66,6 +68,8 @@ def _export(network: nn.Module, example: Tensor) -> bytes:
             )
             ATTENTION_LAYOUT.apply_to_model(program.model)
             optimizer.optimize_ir(program.model, input_size_limit=UNLIMITED, output_size_limit=UNLIMITED)
+            SEPARATE_PROJECTIONS.apply_to_model(program.model)
+            RemoveUnusedNodesPass()(program.model)
             model = program.model_proto
         _strip_metadata(model)
         return write_graph(model)

@@ -124,7 +124,7 @@ def _ablated(backbone: Backbone, ablation: str, seed: int) -> Backbone:
     if ablation == "random":
         config = copy.deepcopy(backbone.model.config)
         config.num_hidden_layers = BLOCKS
-        config.vocab_size = 1  # the words are gone already
+        config.vocab_size, config.pad_token_id = 1, None  # the words are gone already
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             drawn = type(backbone.model)(config)

@@ -61,8 +61,18 @@ class CsiAlmLight(nn.Module):
             tokens, _ = block(tokens)
         tokens, qkv = self.blocks[-1](tokens)
 
-        features = self.to_features(tokens)  # [row, token, 2K]
-        return self.to_future(features.transpose(1, 2)).transpose(1, 2), qkv
+        return self.project(tokens), qkv
+
+    def project(self, tokens: Tensor) -> Tensor:
+        """[row, token, width] -> [row, P, 2K]: to_future(to_features(tokens)), over tokens first.
+
+        Both are linear, so the order does not matter, but P steps take less time than all tokens, and little
+        is lost where INT8 must leave them in floating point.
+        """
+        over_tokens, features = self.to_future, self.to_features
+        steps = over_tokens.weight @ tokens  # [row, P, width]
+        rest = torch.outer(over_tokens.weight.sum(dim=1) - 1, features.bias) + over_tokens.bias[:, None]
+        return features(steps) + rest
 
 
 class EncoderLayer(nn.Module):

@@ -4,7 +4,7 @@ An antenna's history is told as its differences from the last step, in units of 
 is the last step plus the network's output in the same units. So a slow user's small changes look to the
 network like a fast user's large ones, and what an engine's rounding adds is small where the change is: the
 more predictable a channel, the smaller the error. The network between is the paper's, with its 348,596
-parameters.
+parameters, and attention in four heads of 32 channels: as good as eight, and less to do for an engine.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from edgecsi.csi import CsiShape
 from edgecsi.models.csi_alm_light import CsiAlmLight
 
 STILL = 1e-4  # RMS change of a row that counts as none, relative to the user's RMS
@@ -19,6 +20,9 @@ STILL = 1e-4  # RMS change of a row that counts as none, relative to the user's 
 
 class CsiAlmLightDelta(CsiAlmLight):
     """Student network. Input and output as in :class:`edgecsi.models.prediction.Network`."""
+
+    def __init__(self, shape: CsiShape) -> None:
+        super().__init__(shape, heads=4)
 
     def predict_rows(self, rows: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         """float [row, T, 2K] -> [row, P, 2K], and the last block's (query, key, value)."""

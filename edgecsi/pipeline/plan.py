@@ -103,7 +103,7 @@ def make_plan(request: CompressRequest) -> Plan:
     )
     graph = Stage(
         "graph",
-        3,
+        4,
         partial(work.export, student.path),
         inputs=(student.key,),
         libraries=("torch", "onnx", "onnxscript", "onnxruntime"),
@@ -167,7 +167,7 @@ def _quantized(
     method = request.profile.calibration.range_method
     return Stage(
         "quantized",
-        1,
+        2,
         partial(work.quantize, cache.path(graph), calibration.path, data.path, request.goals, method),
         options={"goals": request.goals.model_dump(), "range_method": method},
         inputs=(graph.key, calibration.key, data.key),

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from edgecsi.bundle import Manifest
 from edgecsi.errors import BundleError, EdgeCsiError
 
+# Sharing one quantized activation among several products keeps ONNX Runtime from computing them in INT8.
+DISABLED_OPTIMIZERS = {"int8": ["CommonSubexpressionElimination"]}
+
 
 def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
     """Why ONNX Runtime can't be used here, None when it can."""
@@ -19,7 +22,7 @@ def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
 
 def start(files: Mapping[str, bytes], threads: int, precision: str) -> OrtEngine:
     """Start the graph `engine.onnx`; its precision is a property of the graph."""
-    return OrtEngine(files["engine.onnx"], threads)
+    return OrtEngine(files["engine.onnx"], threads, precision)
 
 
 class OrtEngine:
@@ -27,7 +30,7 @@ class OrtEngine:
 
     max_users = None
 
-    def __init__(self, graph: bytes, threads: int) -> None:
+    def __init__(self, graph: bytes, threads: int, precision: str) -> None:
         import onnxruntime
 
         self.threads = threads
@@ -37,7 +40,12 @@ class OrtEngine:
         options.log_severity_level = 3  # errors come as exceptions
         options.add_session_config_entry("session.load_model_format", "ONNX")  # never guessed from the bytes
         try:
-            self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(
+                graph,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=DISABLED_OPTIMIZERS.get(precision),
+            )
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
             raise BundleError(f"ONNX Runtime refuses engine.onnx: {error}") from error
         names = [tensor.name for tensor in (*self._session.get_inputs(), *self._session.get_outputs())]

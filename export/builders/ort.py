@@ -15,6 +15,7 @@ import onnxruntime
 
 from edgecsi.errors import BuildError
 from edgecsi.export.builders import BuiltEngine, check_int8
+from edgecsi.runtime.ort import DISABLED_OPTIMIZERS
 
 INT8_OPERATORS = (
     "ConvInteger",
@@ -43,7 +44,7 @@ def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
 
     Of an INT8 graph, what it makes of the Q/DQ nodes is read back from its optimised graph.
     """
-    optimized = _optimize(graph)
+    optimized = _optimize(graph, precision)
     left_in_float = ()
     if precision == "int8":
         left_in_float = check_int8("ONNX Runtime", graph, _int8_nodes(optimized))
@@ -56,13 +57,18 @@ def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
     )
 
 
-def _optimize(graph: bytes) -> bytes:
+def _optimize(graph: bytes, precision: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # it warns that what it saves is for this CPU only
         options.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
         try:
-            onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+            onnxruntime.InferenceSession(
+                graph,
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=DISABLED_OPTIMIZERS.get(precision),
+            )
         except Exception as error:  # its exceptions share no base class
             raise BuildError(f"ONNX Runtime refused the graph: {error}") from error
         return Path(options.optimized_model_filepath).read_bytes()

@@ -15,7 +15,9 @@ from edgecsi.csi import CsiShape, to_interleaved
 from edgecsi.export.onnx_graph import export_onnx
 from edgecsi.models.csi_alm_light import CsiAlmLight
 
-EVEN = [f"blocks.{i}.{name}" for i in range(3) for name in ("qkv", "feed_forward.0")]
+EVEN = [
+    f"blocks.{i}.{name}" for i in range(3) for name in ("qkv.query", "qkv.key", "qkv.value", "feed_forward.0")
+]
 
 
 @pytest.fixture(scope="module")

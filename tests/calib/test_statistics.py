@@ -53,11 +53,11 @@ def test_a_dead_channel_is_named(graph, changed_dataset, tmp_path, where, messag
 
 
 def test_a_constant_activation_names_its_layer(graph, calibration):
-    qkv = next(operator for operator in candidates(graph) if operator.label == "blocks.1.qkv")
+    query = next(operator for operator in candidates(graph) if operator.label == "blocks.1.qkv.query")
     model = onnx.load_model_from_string(graph)
     model.graph.initializer.append(onnx.numpy_helper.from_array(np.zeros(128, np.float32), "nothing"))
-    (norm,) = [node for node in model.graph.node if qkv.activation in node.output]
+    (norm,) = [node for node in model.graph.node if query.activation in node.output]
     norm.input[1] = norm.input[2] = "nothing"
     dead = model.SerializeToString()
-    with pytest.raises(DataError, match=r"the input of blocks\.1\.qkv is 0 for every user"):
+    with pytest.raises(DataError, match=r"the input of blocks\.1\.qkv\.query is 0 for every user"):
         activation_thresholds(dead, calibration, candidates(dead), "mse")

@@ -22,8 +22,8 @@ def lowered(student_onnx):
 
 
 def test_every_weighted_operator_becomes_fp16(student_onnx, lowered):
-    assert count_weighted(student_onnx) == {"fp32": 18, "fp16": 0}
-    assert count_weighted(lowered) == {"fp32": 0, "fp16": 18}
+    assert count_weighted(student_onnx) == {"fp32": 24, "fp16": 0}
+    assert count_weighted(lowered) == {"fp32": 0, "fp16": 24}
 
 
 def test_weights_are_stored_in_fp16(lowered):

@@ -31,6 +31,7 @@ def tiny_model(family: str) -> PreTrainedModel:
     return model(
         config(
             vocab_size=150,
+            pad_token_id=2,
             hidden_size=64,
             intermediate_size=96,
             num_hidden_layers=6,
