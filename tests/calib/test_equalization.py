@@ -15,14 +15,13 @@ from edgecsi.csi import CsiShape, to_interleaved
 from edgecsi.export.onnx_graph import export_onnx
 from edgecsi.models.csi_alm_light import CsiAlmLight
 
-EVEN = [
-    f"blocks.{i}.{name}" for i in range(3) for name in ("qkv.query", "qkv.key", "qkv.value", "feed_forward.0")
-]
+LAYERS = ("qkv.query", "qkv.key", "qkv.value", "attention_out", "feed_forward.0")
+EVEN = [f"blocks.{i}.{name}" for i in range(3) for name in LAYERS]
 
 
 @pytest.fixture(scope="module")
 def uneven() -> bytes:
-    """A student whose LayerNormalizations scale channels by up to a hundred."""
+    """A student whose LayerNormalizations and values scale channels by up to a hundred."""
     torch.manual_seed(0)
     student = CsiAlmLight(CsiShape()).eval()
     with torch.no_grad():
@@ -30,6 +29,7 @@ def uneven() -> bytes:
             for norm in (block.attention_norm, block.feed_forward_norm):
                 norm.weight.copy_(10 ** torch.empty(128).uniform_(-1, 1))
                 norm.bias.normal_()
+            block.qkv.weight[256:] *= 10 ** torch.empty(128, 1).uniform_(-1, 1)
     return export_onnx(student, CsiShape())
 
 
