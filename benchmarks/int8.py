@@ -177,7 +177,7 @@ def timings(folder: Path, shape: CsiShape) -> dict[str, Any]:
         if (folder / path).exists() and not TARGETS[path.name].why_not_run()
     ]
     plan = make_plan("quick", users=(1, 8), threads=(1, 2))
-    report = run_session(subjects, plan.model_copy(update={"starts": 3, "calls": 900, "seconds": 6.0}))
+    report = run_session(subjects, plan.model_copy(update={"starts": 3, "calls": 500, "seconds": 4.0}))
     p50 = {
         (subject.name, cell.setting.words): cell.runs[0].timing.observed_us["p50"] / 1e3
         for subject in report.subjects
@@ -231,7 +231,7 @@ def _new(folder: Path) -> Path:
 def main() -> None:
     """Measure, print and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--student", type=Path, default=shipped("csi-alm-light", "tdd"), help="model folder")
+    parser.add_argument("--student", type=Path, default=shipped("csi-alm-light-delta", "tdd"), help="model folder")
     parser.add_argument("--data", type=Path, required=True, help="the dataset that it was trained on")
     parser.add_argument("--quadriga", type=Path, help="archive of QuaDRiGa channels")
     parser.add_argument("--users", type=int, default=256, help="calibrating users")

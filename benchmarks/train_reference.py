@@ -68,7 +68,7 @@ TWO_CORES = Budget(
     (1e-3, 3e-3),
     relation_weight=0.0,
     rounded=(20_000, 4),
-    delta=(20_000, 6),
+    delta=(20_000, 5),
 )
 # The papers' size, for a CUDA device. Not run yet.
 PAPERS = Budget(
