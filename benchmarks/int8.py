@@ -231,12 +231,14 @@ def _new(folder: Path) -> Path:
 def main() -> None:
     """Measure, print and write the JSON."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--student", type=Path, default=shipped("csi-alm-light-delta", "tdd"), help="model folder")
+    parser.add_argument(
+        "--student", type=Path, default=shipped("csi-alm-light-delta", "tdd"), help="model folder"
+    )
     parser.add_argument("--data", type=Path, required=True, help="the dataset that it was trained on")
     parser.add_argument("--quadriga", type=Path, help="archive of QuaDRiGa channels")
     parser.add_argument("--users", type=int, default=256, help="calibrating users")
     parser.add_argument("--held-out", type=int, default=90, help="users that the search is judged on")
-    parser.add_argument("--test-users", type=int, default=120, help="at most this many test users")
+    parser.add_argument("--test-users", type=int, default=400, help="at most this many test users")
     parser.add_argument("--no-timing", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     arguments = parser.parse_args()

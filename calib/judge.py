@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from edgecsi.calib.calibration_set import CLEAN, CalibrationSet
 from edgecsi.calib.judgement import Judgement, NmseLoss
 from edgecsi.csi import to_complex, to_interleaved
-from edgecsi.metrics import NmseReport, nmse_report, user_energies
-from edgecsi.metrics.nmse import FLOOR_DB, speed_label
+from edgecsi.metrics import nmse_report, user_energies
+from edgecsi.metrics.nmse import FLOOR_DB
 
 
 class Judge:
@@ -64,13 +64,7 @@ def _loss(
 ) -> NmseLoss:
     """error, before, signal: energies [user], quantized and FP32 error."""
     after, reference = nmse_report(error, signal, speed_kmh), nmse_report(before, signal, speed_kmh)
-    predictable = _predictable(before / signal, speed_kmh)
-    by_speed = _loss_per_speed(after, reference)
-    for speed, loss in _loss_per_speed(
-        nmse_report(error[predictable], signal[predictable], speed_kmh[predictable]),
-        nmse_report(before[predictable], signal[predictable], speed_kmh[predictable]),
-    ).items():
-        by_speed[speed] = max(by_speed[speed], loss)
+    by_speed = {speed: value - reference.per_speed_db[speed] for speed, value in after.per_speed_db.items()}
     worst = max(by_speed, key=by_speed.__getitem__)
     return NmseLoss(
         snr_db=None if snr_db == CLEAN else snr_db,
@@ -78,17 +72,3 @@ def _loss(
         worst_speed_loss_db=by_speed[worst],
         worst_speed_kmh=worst,
     )
-
-
-def _predictable(nmse: NDArray[np.float64], speed_kmh: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """All users [user] but the worst predicted quarter of each speed."""
-    labels = np.array([speed_label(speed) for speed in speed_kmh])
-    keep = np.zeros(len(nmse), bool)
-    for label in set(labels):
-        row = labels == label
-        keep |= row & (nmse <= np.quantile(nmse[row], 0.75))
-    return keep
-
-
-def _loss_per_speed(after: NmseReport, before: NmseReport) -> dict[str, float]:
-    return {speed: value - before.per_speed_db[speed] for speed, value in after.per_speed_db.items()}

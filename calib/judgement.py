@@ -6,11 +6,7 @@ from pydantic import BaseModel
 
 
 class NmseLoss(BaseModel):
-    """Quantized minus FP32 at one level of SNR (None: clean), in dB: positive is worse.
-
-    worst_speed_loss_db: of all users of a speed, or without their worst predicted quarter, whichever is more:
-    one badly predicted user among the ten of a speed would hide what the others lose.
-    """
+    """Quantized minus FP32 at one level of SNR (None: clean), in dB: positive is worse."""
 
     snr_db: float | None
     nmse_loss_db: float

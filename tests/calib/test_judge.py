@@ -16,8 +16,8 @@ def loss(before_db, added_db, speeds=None):
     return _loss(CLEAN, before + added, before, np.ones(len(before)), speed)
 
 
-def test_a_badly_predicted_user_does_not_hide_what_the_others_of_its_speed_lose():
-    found = loss([-30, -30, -30, -30, -3], added_db=-30)
+def test_the_loss_of_a_speed_is_that_of_the_mean_of_its_users():
+    found = loss([-30, -30, -10, -10], added_db=-30, speeds=[10, 10, 90, 90])
     assert found.worst_speed_loss_db == pytest.approx(10 * np.log10(2))
     assert found.nmse_loss_db < 0.1
 
