@@ -7,7 +7,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,31 @@ def write_table(folder: Path, table: Json) -> None:
     write_json(path.with_suffix(".json"), table)
     path.with_suffix(".md").write_text(markdown(table), encoding="utf-8")
     plot(table, path.with_suffix(".svg"))
+
+
+def read_table(folder: Path, name: str) -> Json:
+    """The table that `write_table` wrote."""
+    return json.loads((folder / f"{name}.json").read_text())
+
+
+def with_rows(table: Json, more: Json, order: Sequence[str]) -> Json:
+    """The table with the rows of another of the same settings, in place of its own or in `order`.
+
+    What `order` does not name keeps its place: before the rows that it names, or behind them.
+    """
+    if table["settings"] != more["settings"]:
+        raise SystemExit(f"the table {table['table']} was measured with {table['settings']}")
+    place = {name: index for index, name in enumerate(order)}
+    new = {panel["title"]: {row["name"]: row for row in panel["rows"]} for panel in more["panels"]}
+    for panel in table["panels"]:
+        found = new[panel["title"]]
+        rows = {row["name"]: row for row in panel["rows"]}
+        names = list(rows)
+        first = next((index for index, name in enumerate(names) if name in place), len(names))
+        named = sorted(place.keys() & (rows.keys() | found.keys()), key=place.__getitem__)
+        behind = [name for name in names[first:] if name not in place]
+        panel["rows"] = [found.get(name) or rows[name] for name in (*names[:first], *named, *behind)]
+    return table | {"environment": more["environment"]}
 
 
 def markdown(table: Json) -> str:

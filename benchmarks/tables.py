@@ -13,17 +13,18 @@
     cross-simulator   trained on Sionna, tested on QuaDRiGa
     fine-tune         fine-tuned on a part of QuaDRiGa's speed blocks (MODELS/fine-tune), tested on others
 
-This only measures; benchmarks/train_reference.py and train_baselines.py train. Where a model lies:
-benchmarks/predictors.py. A row without a model stays in the table and says so. Test channels are drawn by
-TR 38.901 from a seed that no training uses, and kept in `--cache`. NMSE is the users' mean against the clean
-target. Writes benchmarks/results/tables/<table>.
+With `--only ROW...` these rows are measured and put into the table that is there. This only measures;
+benchmarks/train_reference.py and train_baselines.py train. Where a model lies: benchmarks/predictors.py. A
+row without a model stays in the table and says so. Test channels are drawn by TR 38.901 from a seed that no
+training uses, and kept in `--cache`. NMSE is the users' mean against the clean target.
+Writes benchmarks/results/tables/<table>.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,10 +36,10 @@ from ablation import ABLATION, distillation_gain
 from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, Duplex, channels
 from environment import environment
 from numpy.typing import NDArray
-from predictors import Row, SnrDb, classical, networks
+from predictors import NETWORKS, Row, SnrDb, classical, networks
 from quadriga import write_quadriga
 from size_table import size_panel
-from table_files import Json, markdown, write_table
+from table_files import Json, markdown, read_table, with_rows, write_table
 
 from edgecsi.channel import Dataset, split
 from edgecsi.channel.tr38901 import SHAPE, Recipe
@@ -54,20 +55,31 @@ SPEED_SNRS: tuple[SnrDb, ...] = (20.0, None)
 
 @dataclass(frozen=True)
 class Settings:
-    """models, quadriga: see above; users, validation: how many of each test set and for choosing."""
+    """models, quadriga: see above; users, validation: how many of each test set and for choosing.
+
+    only: names of the rows to measure; none: all of them.
+    """
 
     models: Path
     cache: Path
     quadriga: Path | None = None
     users: int = 120
     validation: int = 60
+    only: tuple[str, ...] = ()
 
     @contextmanager
     def validation_rows(self, duplex: str) -> Iterator[list[Row]]:
         """Classical predictors chosen on the channels that the networks are trained on."""
+        if self.only:
+            yield []
+            return
         path = channels(self.cache, Recipe(duplex=duplex, seed=VALIDATION_SEED), self.validation)
         with Dataset.open(path) as dataset:
             yield classical(dataset, np.arange(len(dataset)))
+
+    def networks(self, folder: Path, names: Mapping[str, str] = NETWORKS) -> list[Row]:
+        """The rows of a folder of models."""
+        return [row for row in networks(folder, names) if not self.only or row.name in self.only]
 
     def test_set(self, duplex: str, **recipe: Any) -> Path:
         """Test channels, UMa NLoS at 10 to 100 km/h unless the recipe says otherwise."""
@@ -132,7 +144,7 @@ def _by_speed(settings: Settings, collection: str, where: str, **recipe: Any) ->
     for duplex in DUPLEXES:
         path = settings.test_set(duplex, **recipe)
         with settings.validation_rows(duplex) as baselines:
-            rows = [*baselines, *networks(settings.models / collection / duplex)]
+            rows = [*baselines, *settings.networks(settings.models / collection / duplex)]
             for snr in SPEED_SNRS:
                 title = f"{duplex.upper()}, {where}, {_noise(snr)}"
                 panels.append(speed_panel(title, rows, path, _all(path), snr))
@@ -159,7 +171,7 @@ def snr(settings: Settings) -> list[Json]:
     panels = []
     for duplex in DUPLEXES:
         with settings.validation_rows(duplex) as baselines:
-            rows = [*baselines, *networks(settings.models / duplex)]
+            rows = [*baselines, *settings.networks(settings.models / duplex)]
             for words, speeds in (("30 km/h", (30.0, 30.0)), ("10-100 km/h", (10.0, 100.0))):
                 path = settings.test_set(duplex, speed_kmh=speeds)
                 panels.append(snr_panel(f"{duplex.upper()}, UMa NLoS, {words}", rows, path, _all(path)))
@@ -171,9 +183,10 @@ def ablation(settings: Settings) -> list[Json]:
     panels = []
     for duplex in DUPLEXES:
         path = settings.test_set(duplex)
-        rows = networks(settings.models / "ablation" / duplex, ABLATION)
+        rows = settings.networks(settings.models / "ablation" / duplex, ABLATION)
         panel = snr_panel(f"{duplex.upper()}, UMa NLoS, 10-100 km/h", rows, path, _all(path))
-        panel["rows"] += distillation_gain(panel["rows"])
+        if not settings.only:
+            panel["rows"] += distillation_gain(panel["rows"])
         panels.append(panel)
     return panels
 
@@ -189,7 +202,7 @@ def cross_simulator(settings: Settings) -> list[Json]:
     for duplex in DUPLEXES:
         with _quadriga(settings, duplex) as path, settings.validation_rows(duplex) as baselines:
             users = _spread(_all(path), settings.users)
-            rows = [*baselines, *networks(settings.models / duplex)]
+            rows = [*baselines, *settings.networks(settings.models / duplex)]
             where = f"{duplex.upper()}, QuaDRiGa UMa NLoS"
             panels.append(snr_panel(f"{where}, 10-100 km/h", rows, path, users))
             panels += [speed_panel(f"{where}, {_noise(snr)}", rows, path, users, snr) for snr in SPEED_SNRS]
@@ -254,17 +267,28 @@ def main() -> None:
     parser.add_argument("--quadriga", type=Path, help="archive of QuaDRiGa channels")
     parser.add_argument("--users", type=int, default=120, help="test users of each kind")
     parser.add_argument("--validation-users", type=int, default=60, help="to choose order and ridge on")
+    parser.add_argument(
+        "--only", nargs="+", default=(), metavar="ROW", help="put these into the table there is"
+    )
     parser.add_argument("--threads", type=int, help="of PyTorch")
     parser.add_argument("-o", "--output", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     settings = Settings(
-        arguments.models, arguments.cache, arguments.quadriga, arguments.users, arguments.validation_users
+        arguments.models,
+        arguments.cache,
+        arguments.quadriga,
+        arguments.users,
+        arguments.validation_users,
+        tuple(arguments.only),
     )
     for name in arguments.tables:
         say(f"table {name}")
         table = build(name, settings)
+        if settings.only:
+            order = [*NETWORKS.values(), *ABLATION.values()]
+            table = with_rows(read_table(arguments.output, name), table, order)
         write_table(arguments.output, table)
         print(markdown(table))
 

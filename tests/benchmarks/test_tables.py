@@ -1,6 +1,7 @@
 """The tables at a tiny size: what is in them, and what is said about what is not."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,24 @@ def test_the_table_by_snr(settings):
     assert rows["CNN"]["values"] == {}
     hold, pooled = (rows[name]["values"] for name in ("hold last", "ridge AR, pooled"))
     assert pooled["clean"][0] < hold["clean"][0] < hold["10"][0]
+
+
+def test_some_rows_are_measured_and_put_into_the_table_that_is_there(settings):
+    whole = tables.build("snr", settings)
+    some = tables.build("snr", replace(settings, only=("GRU", "CNN")))
+    assert {row["name"] for panel in some["panels"] for row in panel["rows"]} == {"GRU", "CNN"}
+    without = json.loads(json.dumps(whole))
+    for panel in without["panels"]:
+        panel["rows"] = [row for row in panel["rows"] if row["name"] != "GRU"]
+    order = list(predictors.NETWORKS.values())
+    assert table_files.with_rows(without, some, order)["panels"] == whole["panels"]
+
+
+def test_rows_of_other_settings_are_refused(settings):
+    whole = tables.build("snr", settings)
+    some = {**whole, "settings": {"test_users": 1}}
+    with pytest.raises(SystemExit, match="snr was measured with"):
+        table_files.with_rows(whole, some, [])
 
 
 def test_a_table_is_written_thrice(settings, tmp_path):
