@@ -75,7 +75,7 @@ def test_the_students_of_the_ablation(run, tmp_path, tiny_dataset):
     config = config_of("csi-alm", tiny_dataset, 0, "random")
     save(tmp_path / "teacher", config, trained_state(build_network(config)), [])
     options = ("--data", tiny_dataset, "--users", 2, "--epochs", 1, "--relation-heads", 16, "--seeds", 0, 1)
-    run(train_ablation, "--teacher", tmp_path / "teacher", *options, "-o", tmp_path / "models")
+    run(train_ablation, "--teacher", tmp_path / "teacher", *options, "--teachers", "-o", tmp_path / "models")
     folder = tmp_path / "models" / "ablation" / "tdd"
     found = {path.name[:-2] for path in folder.iterdir() if path.is_dir()}
     assert found == {name for name in ABLATION if "light" in name}
