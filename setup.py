@@ -7,7 +7,7 @@ repository but are imported as `edgecsi.export` and `edgecsi.calib`.
 
 from pathlib import Path
 
-from setuptools import find_packages, setup
+from setuptools import Extension, find_packages, setup
 
 EXTRAS = {
     "train": [
@@ -41,6 +41,20 @@ EXTRAS = {
 # Packages below the mapped folders, by the name they are imported as.
 MAPPED = [f"edgecsi.{name}" for name in find_packages(include=["export", "export.*", "calib", "calib.*"])]
 
+# The CPU kernels, a plain C library. Optional: without a compiler the targets native-* are unavailable.
+NATIVE = Path("edgecsi/runtime/native")
+KERNELS = Extension(
+    "edgecsi.runtime.native.kernels",
+    sources=[str(NATIVE / "engine.cpp")],
+    depends=[str(path) for path in sorted(NATIVE.glob("*.h"))],
+    extra_compile_args=[
+        *("-std=c++20", "-O3", "-pthread", "-fvisibility=hidden", "-g0", "-w"),
+        *("-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mavx512bf16", "-mfma"),
+    ],
+    extra_link_args=["-pthread"],
+    optional=True,
+)
+
 setup(
     name="edgecsi",
     version="0.1.0",
@@ -55,6 +69,7 @@ setup(
         "edgecsi.latency": ["report.schema.json"],
         "edgecsi.models": ["shipped_models/*/*"],
     },
+    ext_modules=[KERNELS],
     install_requires=[
         "numpy>=1.26",
         "click>=8.1",

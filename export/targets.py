@@ -68,6 +68,8 @@ TARGETS = {
         Target("ort-fp32", "ort", "fp32", "ONNX Runtime on the CPU"),
         Target("openvino-fp32", "openvino", "fp32", "OpenVINO on the CPU"),
         Target("openvino-bf16", "openvino", "bf16", "OpenVINO on a CPU with AVX512-BF16 or AMX"),
+        Target("native-fp32", "native", "fp32", "kernels of our own on a CPU with AVX-512"),
+        Target("native-bf16", "native", "bf16", "kernels of our own on a CPU with AVX512-BF16"),
         Target("ort-int8", "ort", "int8", "ONNX Runtime on the CPU, mixed INT8 and FP32", calibrated=True),
         Target(
             "openvino-int8", "openvino", "int8", "OpenVINO on the CPU, mixed INT8 and FP32", calibrated=True

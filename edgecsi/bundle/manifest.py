@@ -20,6 +20,7 @@ STUDENT_FILE = "student.onnx"  # the neutral FP32 graph that every target is bui
 GOLDEN_FILE = "golden.npz"
 ENGINE_FILES = {
     "onnxruntime": ("engine.onnx",),
+    "native": ("engine.bin",),
     "openvino": ("engine.xml", "engine.bin"),
     "tensorrt": ("engine.engine",),
     "tensorrt-rtx": ("engine.engine",),

@@ -16,6 +16,7 @@ from edgecsi.pipeline.timing import competitors
 TRAINING_LIBRARIES = ("torch", "transformers", "peft", "accelerate", "numpy")
 ENGINE_LIBRARIES = {
     "ort": ("onnx", "onnxruntime"),
+    "native": ("edgecsi", "onnx", "onnxruntime"),
     "openvino": ("onnx", "openvino"),
     "tensorrt": ("onnx", "onnxruntime", "tensorrt", "tensorrt-rtx-cu13-bindings"),
 }

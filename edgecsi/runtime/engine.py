@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest
 from edgecsi.errors import EdgeCsiError, UnavailableError
-from edgecsi.runtime import ort, ov, trt
+from edgecsi.runtime import native, ort, ov, trt
 
 PIECE_USERS = 32  # users per call when the engine sets no limit: bounds the memory of a huge batch
 
@@ -40,6 +40,7 @@ class _Adapter:
 
 _ADAPTERS = {
     "onnxruntime": _Adapter(ort.why_not_run, ort.start),
+    "native": _Adapter(native.why_not_run, native.start),
     "openvino": _Adapter(ov.why_not_run, ov.start),
     "tensorrt": _Adapter(partial(trt.why_not_run, "tensorrt"), partial(trt.start, "tensorrt")),
     "tensorrt-rtx": _Adapter(partial(trt.why_not_run, "tensorrt-rtx"), partial(trt.start, "tensorrt-rtx")),

@@ -17,7 +17,7 @@ from edgecsi.errors import BuildError
 class BuiltEngine:
     """What a builder hands to the bundle."""
 
-    engine: str  # who runs it: onnxruntime | openvino | tensorrt | tensorrt-rtx
+    engine: str  # who runs it: onnxruntime | native | openvino | tensorrt | tensorrt-rtx
     files: dict[str, bytes]  # the engine's files by their name in the bundle
     libraries: dict[str, str]  # library -> version that the build used
     precision_checked: str  # where the precision was read back: "network" or "engine"

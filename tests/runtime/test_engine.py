@@ -45,7 +45,7 @@ def test_refuses_no_threads():
 
 
 def test_lists_the_engines_when_asked_for_another():
-    with pytest.raises(UnavailableError, match="'tvm'; choose from onnxruntime, openvino, tensorrt"):
+    with pytest.raises(UnavailableError, match="'tvm'; choose from onnxruntime, native, openvino, tensorrt"):
         why_not_run("tvm")
 
 
