@@ -29,7 +29,7 @@ from edgecsi.pipeline.rebuild import rebuild
 from edgecsi.report.latency_table import print_latency
 
 RESULT = Path(__file__).parent / "results" / "cpu_engines.json"
-CPU_ENGINES = ("onnxruntime", "openvino")
+CPU_ENGINES = ("onnxruntime", "native", "openvino")
 STARTS = 5
 BULKY = {"verdicts", "cdf", "histogram_edges_us", "histogram_counts"}
 

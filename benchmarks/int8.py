@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ RESULT = Path(__file__).parent / "results" / "int8.json"
 GOALS = Goals(max_nmse_loss_db=0.05, max_worst_speed_loss_db=0.10)
 SNR_DB = (CLEAN, 20.0)
 NOISE_SEED = 7
-FLOATS = ("openvino-fp32", "openvino-bf16")
+FLOATS = ("native-fp32", "native-bf16", "openvino-fp32", "openvino-bf16")
 INT8 = tuple(name for name, target in TARGETS.items() if target.calibrated)
 BATCH_USERS = 8
 
@@ -86,18 +86,20 @@ def _cases(dataset: Dataset, users: NDArray[np.int64], run: Any, snr_db: float) 
         yield Case(history, student, dataset.future(some), dataset.speed_kmh[some])
 
 
-def graphs(domain: Domain, graph: bytes) -> Iterator[tuple[str, bytes, dict[str, Any] | None]]:
+def graphs(
+    domain: Domain, graph: bytes, methods: Sequence[str]
+) -> Iterator[tuple[str, bytes, dict[str, Any] | None]]:
     """Method, its Q/DQ graph, and for mixed precision its report."""
     operators = candidates(graph)
     with CalibrationSet.open(domain.calibration) as calibration:
-        for method in RANGE_METHODS:
+        for method in methods:
             thresholds = activation_thresholds(graph, calibration, operators, method)
             yield f"all, {method}", quantize(graph, operators, thresholds), None
             mixed = quantize_to_goals(graph, calibration, GOALS, method)
             yield f"mixed, {method}", mixed.graph, mixed.report.model_dump()
 
 
-def compare(domain: Domain, student: Path, limit: int, folder: Path) -> dict[str, Any]:
+def compare(domain: Domain, methods: Sequence[str], limit: int, folder: Path) -> dict[str, Any]:
     """Build every engine of a domain and measure it. Engines stay in `folder`/<method>/<target>."""
     graph = folder.parent / "graph"
     float_graph = (graph / work.GRAPH).read_bytes()
@@ -108,7 +110,7 @@ def compare(domain: Domain, student: Path, limit: int, folder: Path) -> dict[str
         if not TARGETS[name].why_not_build():
             work.build_engine(graph / work.GRAPH, name, _new(folder / "float" / name))
             rows += _rows("float", name, folder / "float" / name, cases)
-    for method, lowered, report in graphs(domain, float_graph):
+    for method, lowered, report in graphs(domain, float_graph, methods):
         if report:
             reports[method] = report
         source = _new(folder / method) / work.QUANTIZED
@@ -177,7 +179,7 @@ def timings(folder: Path, shape: CsiShape) -> dict[str, Any]:
         if (folder / path).exists() and not TARGETS[path.name].why_not_run()
     ]
     plan = make_plan("quick", users=(1, 8), threads=(1, 2))
-    report = run_session(subjects, plan.model_copy(update={"starts": 3, "calls": 500, "seconds": 4.0}))
+    report = run_session(subjects, plan.model_copy(update={"starts": 3, "calls": 300, "seconds": 2.0}))
     p50 = {
         (subject.name, cell.setting.words): cell.runs[0].timing.observed_us["p50"] / 1e3
         for subject in report.subjects
@@ -239,6 +241,9 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=256, help="calibrating users")
     parser.add_argument("--held-out", type=int, default=90, help="users that the search is judged on")
     parser.add_argument("--test-users", type=int, default=400, help="at most this many test users")
+    parser.add_argument(
+        "--methods", nargs="+", choices=RANGE_METHODS, default=list(RANGE_METHODS), help="of ranges"
+    )
     parser.add_argument("--no-timing", action="store_true")
     parser.add_argument("-o", "--output", type=Path, default=RESULT)
     arguments = parser.parse_args()
@@ -255,7 +260,7 @@ def main() -> None:
         for domain_name, data in sources.items():
             domain = Domain(domain_name, data, folder / f"{domain_name}.cal.h5")
             sample(data, domain.calibration, Recipe(arguments.users, arguments.held_out))
-            findings.append(compare(domain, arguments.student, arguments.test_users, folder / domain_name))
+            findings.append(compare(domain, arguments.methods, arguments.test_users, folder / domain_name))
             show(findings[-1], console)
         if not arguments.no_timing:
             build_as_exported(arguments.student, folder / "Sionna" / "as exported")

@@ -145,7 +145,7 @@ class Manifest(_Strict):
     edgecsi: Text  # version that wrote the bundle
     name: Text
     target: Text
-    engine: Literal["onnxruntime", "openvino", "tensorrt", "tensorrt-rtx"]
+    engine: Literal["onnxruntime", "native", "openvino", "tensorrt", "tensorrt-rtx"]
     precision: Literal["fp32", "fp16", "bf16", "int8", "int8-bf16"]
     student: Student
     shape: CsiShape
