@@ -77,10 +77,10 @@ def test_a_silent_user_gets_zeros_and_spoils_nobody():
     np.testing.assert_array_equal(among[[0, 2]], alone[[0, 2]])
 
 
-def test_an_engine_can_be_called_again_and_again_and_left():
+def test_an_engine_can_be_called_again_and_again_and_left(data):
     csi = history(SMALL, users=2)
     for _ in range(20):
-        started = engine(threads=2)
+        started = start_engine("native", {"engine.bin": data}, threads=2)
         first = started.run(csi)
         for _ in range(50):
             np.testing.assert_array_equal(started.run(csi), first)
