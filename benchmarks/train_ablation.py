@@ -1,18 +1,22 @@
-"""Trains the models of the table `ablation`: teachers, distilled students, and students without a teacher.
+"""Trains the models of the tables `ablation` and `choice`: teachers, and students with and without one.
 
     python benchmarks/train_ablation.py --duplex tdd --teacher build/reference/tdd/csi-alm --data TDD.h5
+    python benchmarks/train_ablation.py --collection choice --teachers --seeds 0 1 --epochs 6 \
+        --noise-draws 3 --teacher edgecsi/models/shipped_models/csi-alm-tdd --data TDD.h5
 
 Teachers: the LLM's weights drawn at random, and no LLM; else as train_reference.py trains the reference
 teacher with `--budget`. Students: no distillation, distillation, and variants of its relations; every variant
 and seed gets the same users, epochs and learning rate, and the noise is the same for all, so that the teacher
-runs over the data once. Seeds are of the students' weights. What is there already is kept.
+runs over the data once. Seeds are of the students' weights. What is there already is kept. `choice` is what
+distillation's options and the range of the noise are chosen by, on validation users.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from channels import DUPLEXES
@@ -29,22 +33,43 @@ from edgecsi.training.stage import TrainingData
 
 TEACHERS = {"csi-alm-random": "smollm2:random", "csi-alm-no-llm": "smollm2:none"}  # folder -> backbone
 
-# Variant -> what differs from DistillOptions(); None: no distillation.
-VARIANTS: dict[str, dict | None] = {
-    "direct": None,
-    "distilled": {},
-    "qq": {"parts": ("query",)},
-    "kk": {"parts": ("key",)},
-    "vv": {"parts": ("value",)},
-    "scope-all": {"scope": "all"},
-    "weight-0.01": {"weight": 0.01},
-    "weight-1": {"weight": 1.0},
-    "heads-8": {"heads": 8},
+
+@dataclass(frozen=True)
+class Variant:
+    """What differs from the options that the command line gives.
+
+    distillation: of DistillOptions; None: no distillation. noise: of the Augmentation.
+    """
+
+    distillation: dict[str, Any] | None = None
+    noise: dict[str, Any] = field(default_factory=dict)
+
+
+ABLATION = {
+    "direct": Variant(),
+    "distilled": Variant({}),
+    "qq": Variant({"parts": ("query",)}),
+    "kk": Variant({"parts": ("key",)}),
+    "vv": Variant({"parts": ("value",)}),
+    "scope-all": Variant({"scope": "all"}),
+    "weight-0.01": Variant({"weight": 0.01}),
+    "weight-1": Variant({"weight": 1.0}),
+    "heads-8": Variant({"heads": 8}),
 }
+CHOICE = {
+    **{
+        name: ABLATION[name]
+        for name in ("direct", "distilled", "weight-0.01", "weight-1", "heads-8", "scope-all")
+    },
+    "snr-0-30": Variant(noise={"snr_db": (0.0, 30.0)}),
+    "snr-10-20": Variant(noise={"snr_db": (10.0, 20.0)}),
+    "never-clean": Variant(noise={"clean_share": 0.0}),
+}
+COLLECTIONS = {"ablation": ABLATION, "choice": CHOICE}
 
 
 def train(
-    variant: str,
+    variant: Variant,
     data: TrainingData,
     options: TrainOptions,
     distillation: DistillOptions,
@@ -55,13 +80,20 @@ def train(
     if (folder / "config.json").is_file():
         say(f"{folder} is there")
         return
-    changes = VARIANTS[variant]
-    told = None if changes is None else asdict(replace(distillation, **changes))
-    write_record(folder, options=asdict(options), distillation=told, **users_of(data.path, data.max_users))
-    if changes is None:
+    data = replace(data, augmentation=replace(data.augmentation, **variant.noise))
+    changes = variant.distillation
+    chosen = None if changes is None else replace(distillation, **changes)
+    write_record(
+        folder,
+        options=asdict(options),
+        distillation=chosen and asdict(chosen),
+        noise=asdict(data.augmentation),
+        **users_of(data.path, data.max_users),
+    )
+    if chosen is None:
         train_direct(STUDENT, data, options, folder)
     else:
-        train_student(targets, data, options, replace(distillation, **changes), folder)
+        train_student(targets, data, options, chosen, folder)
 
 
 def main() -> None:
@@ -70,7 +102,8 @@ def main() -> None:
     parser.add_argument("--teacher", type=Path, required=True, help="model folder")
     parser.add_argument("--data", type=Path, required=True, help="dataset")
     parser.add_argument("--duplex", choices=DUPLEXES, default="tdd")
-    parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
+    parser.add_argument("--collection", choices=list(COLLECTIONS), default="ablation")
+    parser.add_argument("--variants", nargs="+", help="default: all of the collection")
     parser.add_argument("--teachers", nargs="*", choices=list(TEACHERS), default=list(TEACHERS))
     parser.add_argument("--budget", choices=list(BUDGETS), default="two-cores", help="of the teachers")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -87,9 +120,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, help="of PyTorch")
     parser.add_argument("-o", "--models", type=Path, default=Path("build/reference"))
     arguments = parser.parse_args()
+    if unknown := set(arguments.variants or ()) - set(COLLECTIONS[arguments.collection]):
+        parser.error(f"no variant of {arguments.collection}: {', '.join(sorted(unknown))}")
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
-    place = arguments.models / "ablation" / arguments.duplex
+    collection = COLLECTIONS[arguments.collection]
+    variants = {name: collection[name] for name in arguments.variants or collection}
+    place = arguments.models / arguments.collection / arguments.duplex
     for teacher in arguments.teachers:
         if not (place / teacher / "config.json").is_file():
             budget = BUDGETS[arguments.budget][arguments.duplex]
@@ -100,12 +137,12 @@ def main() -> None:
     )
     distillation = DistillOptions(arguments.weight, arguments.relation_heads)
     targets = arguments.cache / f"targets-{arguments.duplex}.h5"
-    if any(VARIANTS[variant] is not None for variant in arguments.variants):
+    if any(variant.distillation is not None for variant in variants.values()):
         arguments.cache.mkdir(parents=True, exist_ok=True)
         make_targets(arguments.teacher, data, options, targets)
     for seed in arguments.seeds:
-        for variant in arguments.variants:
-            folder = place / f"{STUDENT}-{variant}-{seed}"
+        for name, variant in variants.items():
+            folder = place / f"{STUDENT}-{name}-{seed}"
             train(variant, data, replace(options, seed=seed), distillation, targets, folder)
 
 

@@ -42,11 +42,11 @@ BEAM_POOLING = (  # by distance in columns, then in rows
 RIDGE = 25.0  # in units of the noise variance
 
 
-def slepian(samples: int, count: int) -> Tensor:
-    """The `count` sequences with the most power below BAND, orthonormal: float64 [samples, count]."""
+def slepian(samples: int) -> Tensor:
+    """All sequences, those with the most power below BAND first, orthonormal: float64 [samples, samples]."""
     lag = np.arange(samples)[:, None] - np.arange(samples)
     _, sequences = np.linalg.eigh(np.sinc(2 * BAND * lag))  # eigenvalues ascend
-    return torch.from_numpy(sequences[:, ::-1][:, :count].copy())
+    return torch.from_numpy(sequences[:, ::-1].copy())
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,10 @@ class LinearPrediction(nn.Module):
         self.log_beam = nn.Parameter(torch.tensor(BEAM_POOLING).log())
         self.log_ridge = nn.Parameter(torch.full((self.systems, unknowns, 1), RIDGE).log())
 
-        whole, low = slepian(history, basis), slepian(taps, unknowns)
+        sequences, low = slepian(history), slepian(taps)[:, :unknowns]
+        whole, beyond = sequences[:, :basis], sequences[:, basis:]
         self._constant("basis", whole.T)
+        self._constant("beyond", beyond.T)
         self._constant("low", low)
         self._constant("last", whole[-taps:].T)
         for name, index in zip(("i", "j"), torch.triu_indices(basis, basis), strict=True):
@@ -111,19 +113,20 @@ class LinearPrediction(nn.Module):
 
     def forward(self, bins: Tensor, coefficients: Tensor) -> Components:
         """Solve all systems of bins float32 [user, T, 2, polarisation, B]; coefficients: their `to_basis`."""
-        noise = self._noise(bins, coefficients)
+        noise = self._noise(bins)
         products = self._products(coefficients)
         power = products[:, self.squares]
         equations = self._equations(self._pool(products))
         weights, explained = self._eliminate(equations, noise)
         return Components(weights, explained, power, noise)
 
-    def _noise(self, bins: Tensor, coefficients: Tensor) -> Tensor:
-        """Variance of what lies outside of the band, per real sample: [user, 1, 1]."""
-        axes = (1, 2, 3, 4)
-        total, inside = bins.square().sum(axes), coefficients.square().sum(axes)
-        outside = (self.history - len(self.basis)) * bins[0, 0].numel()
-        variance = torch.maximum((total - inside) / outside, FP32_RIDGE * total / bins[0].numel())
+    def _noise(self, bins: Tensor) -> Tensor:
+        """Variance of what lies outside of the band, per real sample: [user, 1, 1].
+
+        Not the total less what is inside: an engine that sums one after the other loses clean channels there.
+        """
+        outside = torch.matmul(self.beyond, bins.flatten(2)).square().mean((1, 2))
+        variance = torch.maximum(outside, FP32_RIDGE * bins.square().mean((1, 2, 3, 4)))
         return variance.clamp(min=SILENCE)[:, None, None]
 
     def _products(self, z: Tensor) -> Tensor:

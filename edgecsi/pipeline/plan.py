@@ -97,14 +97,14 @@ def make_plan(request: CompressRequest) -> Plan:
     student = _student(request, cache, data, targets)
     scores = Stage(
         "scores",
-        3,
+        4,
         partial(work.score, data.path, teacher and teacher.path, student.path),
         inputs=(data.key, teacher.key if teacher else "", student.key),
         libraries=TRAINING_LIBRARIES,
     )
     graph = Stage(
         "graph",
-        4,
+        5,
         partial(work.export, student.path),
         inputs=(student.key,),
         libraries=("torch", "onnx", "onnxscript", "onnxruntime"),
@@ -139,7 +139,7 @@ def _engine(cache: StageCache, target: Target, source: Stage) -> Stage:
     graph = cache.path(source) / (work.QUANTIZED if target.calibrated else work.GRAPH)
     return Stage(
         f"engine-{target.name}",
-        2,
+        3,
         partial(work.build_engine, graph, target.name),
         options={"engine": target.engine},
         inputs=(source.key,),

@@ -4,8 +4,9 @@ Raw channel coefficients (about 5e-6) underflow in FP16, so the normalisation in
 operator and the de-normalisation behind the last one keep FP32, as do the graph's input and output. The
 types are explicit in the graph (strongly typed): an engine has nothing left to decide.
 
-Equations that a network solves keep FP32 too: their entries are powers, whose range is the square of the
-signal's. They are recognised by the reciprocals and logarithms taken of them.
+Equations that a network solves keep FP32 too, and so does what is predicted by their solution: their
+entries are powers, whose range is the square of the signal's, and extrapolation amplifies rounding. They are
+recognised by the reciprocals and logarithms taken of powers; a network that sees the logarithms is FP16.
 
 Why no ready converter: onnxruntime.transformers.float16 and its relatives round the graph's input to FP16
 before a node that is kept in FP32 sees it, and every edge between two such nodes as well.
@@ -94,25 +95,33 @@ def _half_nodes(graph: GraphProto) -> set[int]:
             needed.update(node.input)
             if behind.intersection(node.output) and node.op_type not in REDUCTIONS:
                 half.add(index)
-    return half - _solving(graph, half)
+    return half - _solving(graph)
 
 
-def _solving(graph: GraphProto, half: set[int]) -> set[int]:
-    """Of the nodes, those that solve equations: what a power depends on, and what uses nothing else."""
+def _solving(graph: GraphProto) -> set[int]:
+    """Indices of the nodes that solve equations, and of those that apply what was solved.
+
+    A power is what a logarithm or reciprocal is taken of. What it depends on is exact, and so is whatever
+    comes of something exact; only a logarithm is worth no more than FP16, from the next source on.
+    """
     powers: set[str] = set()  # values that a logarithm or reciprocal depends on
     solving: set[int] = set()
     for index, node in reversed(list(enumerate(graph.node))):
         if node.op_type in OF_POWERS or powers.intersection(node.output):
             powers.update(node.input)
             solving.add(index)
-    if not solving:
-        return solving
-    full = {weight.name for weight in graph.initializer} | {""}
+    constants = {weight.name for weight in graph.initializer} | {""}
+    exact: set[str] = set()
+    logarithms: set[str] = set()
     for index, node in enumerate(graph.node):
-        follows = node.op_type not in SOURCES and full.issuperset(node.input)
-        if index in solving or index not in half or follows:
+        if node.op_type == "Log":
+            logarithms.update(node.output)
+        elif index in solving or exact.intersection(node.input):
+            exact.update(node.output)
             solving.add(index)
-            full.update(node.output)
+        elif node.op_type not in SOURCES and logarithms.issuperset(set(node.input) - constants):
+            logarithms.update(node.output)
+            solving.add(index)
     return solving
 
 

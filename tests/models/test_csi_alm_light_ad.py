@@ -202,7 +202,7 @@ def test_noise_is_inferred(network, deviation):
 
 
 def test_slepian_sequences_are_orthonormal_and_hold_slow_tones():
-    basis = slepian(16, 10)
+    basis = slepian(16)[:, :10]
     assert torch.allclose(basis.T @ basis, torch.eye(10, dtype=torch.float64), atol=1e-12)
     tone = torch.cos(2 * torch.pi * 0.1 * torch.arange(16, dtype=torch.float64))
     assert far(basis @ (basis.T @ tone), tone) < 1e-8
