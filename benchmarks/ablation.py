@@ -1,4 +1,4 @@
-"""What the ablation compares, in the collection `ablation`, and what distillation gains in it."""
+"""What the tables `ablation` and `choice` compare, in the collections of these names."""
 
 from __future__ import annotations
 
@@ -19,6 +19,17 @@ ABLATION = {
     "csi-alm-light-weight-0.01": "student, a tenth of the relation loss",
     "csi-alm-light-weight-1": "student, ten times the relation loss",
     "csi-alm-light-heads-8": "student, 8 relation heads instead of 32",
+}
+CHOICE = {
+    "csi-alm-light-direct": "no distillation (weight 0), noise of 5-25 dB SNR and clean",
+    "csi-alm-light-weight-0.01": "weight 0.01, 32 relation heads, CSI tokens",
+    "csi-alm-light-distilled": "weight 0.1, 32 relation heads, CSI tokens",
+    "csi-alm-light-weight-1": "weight 1, 32 relation heads, CSI tokens",
+    "csi-alm-light-heads-8": "weight 0.1, 8 relation heads, CSI tokens",
+    "csi-alm-light-scope-all": "weight 0.1, 32 relation heads, prompt tokens too",
+    "csi-alm-light-snr-0-30": "no distillation, noise of 0-30 dB SNR and clean",
+    "csi-alm-light-snr-10-20": "no distillation, noise of 10-20 dB SNR and clean",
+    "csi-alm-light-never-clean": "no distillation, noise of 5-25 dB SNR, never clean",
 }
 
 

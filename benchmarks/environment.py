@@ -19,12 +19,17 @@ LIBRARIES = (
     "openvino",
     "tensorrt-rtx-cu13-bindings",
 )
+# A processor's name does not always tell what it can: the same "AMD EPYC" may lack AVX-512.
+INSTRUCTION_SETS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 
 
 def environment() -> dict[str, object]:
     """Processor, cores, load, Python, library versions and the commit of edgecsi, as JSON values."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": _cpu_facts().get("model name") or platform.processor() or "unknown",
+        "instruction_sets": [
+            name for name in INSTRUCTION_SETS if name in _cpu_facts().get("flags", "").split()
+        ],
         "cores": os.cpu_count(),
         "load_1min": os.getloadavg()[0],
         "platform": platform.platform(),
@@ -41,11 +46,10 @@ def memory_mb() -> dict[str, float]:
     return {name: int(status[field].split()[0]) / 1024 for name, field in fields.items()}
 
 
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor() or "unknown"
+def _cpu_facts() -> dict[str, str]:
+    """The first processor's entries in /proc/cpuinfo."""
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+    return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
 
 
 def _version(library: str) -> str | None:

@@ -5,7 +5,7 @@ A folder of models holds model folders by duplex mode, and collections of the sa
     MODELS/tdd/lstm  MODELS/fdd/csi-alm  MODELS/few-shot/tdd/gru  MODELS/ablation/tdd/csi-alm-random-2
 
 A number at the end is a seed: folders that differ in nothing else are one row with a value per seed. The file
-`<folder>.json` beside a model folder, where there is one, tells how and where it was trained.
+`<folder>.json` beside a model folder, or a shipped network's card in it, tells how and where it was trained.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ NETWORKS = {
     "lstm": "LSTM",
     "rnn": "RNN",
 }
+FEW_SHOT = {folder: name for folder, name in NETWORKS.items() if folder != "csi-alm-light"}
 LARGE = ("csi-alm", "llm4cp")  # names that begin so take a GPU to be trained at the papers' size
 MIXED_NOISE = Augmentation((5.0, 25.0), seed=11, clean_share=0.2)  # where a predictor must do for any SNR
 
@@ -160,8 +161,7 @@ def _loader(folder: Path) -> Callable[[SnrDb], ComplexPredictor]:
 def _facts(folder: Path) -> dict[str, Any]:
     """Size, training and hardware of a model folder."""
     network, log = load(folder), json.loads((folder / "log.json").read_text())
-    record = record_path(folder)
-    training = json.loads(record.read_text()) if record.is_file() else {}
+    training = _training(folder)
     machine = training.get("environment", {})
     return {
         "network": load_config(folder).name,
@@ -172,6 +172,12 @@ def _facts(folder: Path) -> dict[str, Any]:
         "training_users": training.get("training_users"),
         "hardware": machine.get("gpu") or machine.get("cpu") or "not recorded",
     }
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    """The record beside a model folder, or else the model card of a shipped network; empty without either."""
+    told = [path for path in (record_path(folder), folder / "card.json") if path.is_file()]
+    return json.loads(told[0].read_text()) if told else {}
 
 
 def ahead(predict: Steps, steps: int) -> ComplexPredictor:

@@ -9,6 +9,7 @@
     few-shot          models trained on a tenth of the users (MODELS/few-shot)
     zero-shot         models trained in UMa, tested in UMi
     ablation          backbones, distillation and relations, over seeds (MODELS/ablation)
+    choice            distillation's options and the range of the noise, on validation users (MODELS/choice)
     size              parameters and inference time on this machine (the papers' Table I)
     cross-simulator   trained on Sionna, tested on QuaDRiGa
     fine-tune         fine-tuned on a part of QuaDRiGa's speed blocks (MODELS/fine-tune), tested on others
@@ -24,7 +25,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,24 +33,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from ablation import ABLATION, distillation_gain
+from ablation import ABLATION, CHOICE, distillation_gain
 from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, Duplex, channels
 from environment import environment
 from numpy.typing import NDArray
-from predictors import NETWORKS, Row, SnrDb, classical, networks
+from panels import noise_words, snr_panel, speed_panel
+from predictors import FEW_SHOT, NETWORKS, Row, SnrDb, classical, networks
 from quadriga import write_quadriga
 from size_table import size_panel
 from table_files import Json, markdown, read_table, with_rows, write_table
 
 from edgecsi.channel import Dataset, split
 from edgecsi.channel.tr38901 import SHAPE, Recipe
-from edgecsi.metrics import NmseReport
 from edgecsi.progress import say
-from edgecsi.training import Augmentation, evaluate
 
 RESULTS = Path(__file__).parent / "results" / "tables"
-NOISE_SEED = 7
-SNRS: tuple[SnrDb, ...] = (0.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, None)
 SPEED_SNRS: tuple[SnrDb, ...] = (20.0, None)
 
 
@@ -86,84 +84,43 @@ class Settings:
         return channels(self.cache, Recipe(duplex=duplex, seed=TEST_SEED, **recipe), self.users)
 
 
-def speed_panel(title: str, rows: Sequence[Row], path: Path, users: NDArray[np.int64], snr_db: SnrDb) -> Json:
-    """NMSE by speed and over all."""
-    found = [(row, _reports(row, path, users, snr_db)) for row in rows]
-    speeds = sorted(
-        {key for _, reports in found for report in reports for key in report.per_speed_db}, key=int
-    )
-    lines = []
-    for row, reports in found:
-        values = {s: [report.per_speed_db[s] for report in reports] for s in speeds if reports}
-        lines.append(_line(row, values | {"all": [report.nmse_mean_db for report in reports]}))
-    return _panel(title, "km/h", [*speeds, "all"], lines)
-
-
-def snr_panel(title: str, rows: Sequence[Row], path: Path, users: NDArray[np.int64]) -> Json:
-    """NMSE by the history's SNR."""
-    lines = []
-    for row in rows:
-        found = {_level(snr): [r.nmse_mean_db for r in _reports(row, path, users, snr)] for snr in SNRS}
-        lines.append(_line(row, found))
-    return _panel(title, "SNR of the history in dB", [_level(snr) for snr in SNRS], lines)
-
-
-def _reports(row: Row, path: Path, users: NDArray[np.int64], snr_db: SnrDb) -> list[NmseReport]:
-    """One report per seed."""
-    with Dataset.open(path) as dataset:
-        noise = Augmentation(snr_db, seed=NOISE_SEED)
-        return [evaluate(at(snr_db), dataset, users, noise) for _, at in sorted(row.predictors.items())]
-
-
-def _line(row: Row, values: dict[str, list[float]]) -> Json:
-    seeds = sorted(row.predictors)
-    shown = values if seeds else {}
-    return {"name": row.name, "facts": row.facts, "reason": row.reason, "seeds": seeds, "values": shown}
-
-
-def _panel(title: str, x: str, columns: list[str], rows: list[Json]) -> Json:
-    return {"title": title, "x": x, "unit": "NMSE in dB", "columns": columns, "rows": rows}
-
-
-def _level(snr_db: SnrDb) -> str:
-    return "clean" if snr_db is None else f"{snr_db:g}"
-
-
-def _noise(snr_db: SnrDb) -> str:
-    return "clean" if snr_db is None else f"{snr_db:g} dB SNR"
-
-
 def _all(path: Path) -> NDArray[np.int64]:
     with Dataset.open(path) as dataset:
         return np.arange(len(dataset))
 
 
-def _by_speed(settings: Settings, collection: str, where: str, **recipe: Any) -> list[Json]:
+def _by_speed(
+    settings: Settings,
+    where: str,
+    collection: str = "",
+    names: Mapping[str, str] = NETWORKS,
+    **recipe: Any,
+) -> list[Json]:
     """Panels by speed for both duplex modes and the SNRs of SPEED_SNRS."""
     panels = []
     for duplex in DUPLEXES:
         path = settings.test_set(duplex, **recipe)
         with settings.validation_rows(duplex) as baselines:
-            rows = [*baselines, *settings.networks(settings.models / collection / duplex)]
+            rows = [*baselines, *settings.networks(settings.models / collection / duplex, names)]
             for snr in SPEED_SNRS:
-                title = f"{duplex.upper()}, {where}, {_noise(snr)}"
+                title = f"{duplex.upper()}, {where}, {noise_words(snr)}"
                 panels.append(speed_panel(title, rows, path, _all(path), snr))
     return panels
 
 
 def speed(settings: Settings) -> list[Json]:
     """NMSE against speed."""
-    return _by_speed(settings, "", "UMa NLoS")
+    return _by_speed(settings, "UMa NLoS")
 
 
 def few_shot(settings: Settings) -> list[Json]:
     """The same with models trained on a tenth of the users."""
-    return _by_speed(settings, "few-shot", "UMa NLoS, trained on a tenth")
+    return _by_speed(settings, "UMa NLoS, trained on a tenth", "few-shot", FEW_SHOT)
 
 
 def zero_shot(settings: Settings) -> list[Json]:
     """Models trained in UMa, tested in UMi."""
-    return _by_speed(settings, "", "trained in UMa, tested in UMi NLoS", scenario="umi")
+    return _by_speed(settings, "trained in UMa, tested in UMi NLoS", scenario="umi")
 
 
 def snr(settings: Settings) -> list[Json]:
@@ -191,6 +148,14 @@ def ablation(settings: Settings) -> list[Json]:
     return panels
 
 
+def choice(settings: Settings) -> list[Json]:
+    """Options of distillation and the range of the training noise, judged on validation users."""
+    recipe = Recipe(duplex="tdd", seed=VALIDATION_SEED)
+    path = channels(settings.cache, recipe, settings.validation)
+    rows = settings.networks(settings.models / "choice" / "tdd", CHOICE)
+    return [snr_panel("TDD, UMa NLoS, validation users, 10-100 km/h", rows, path, _all(path))]
+
+
 def size(settings: Settings) -> list[Json]:
     """Parameters and inference time."""
     return [size_panel(settings.models / "tdd")]
@@ -205,7 +170,9 @@ def cross_simulator(settings: Settings) -> list[Json]:
             rows = [*baselines, *settings.networks(settings.models / duplex)]
             where = f"{duplex.upper()}, QuaDRiGa UMa NLoS"
             panels.append(snr_panel(f"{where}, 10-100 km/h", rows, path, users))
-            panels += [speed_panel(f"{where}, {_noise(snr)}", rows, path, users, snr) for snr in SPEED_SNRS]
+            panels += [
+                speed_panel(f"{where}, {noise_words(snr)}", rows, path, users, snr) for snr in SPEED_SNRS
+            ]
     return panels
 
 
@@ -220,6 +187,7 @@ def fine_tune(settings: Settings) -> list[Json]:
             for row in networks(settings.models / "fine-tune" / "tdd")
         ]
         rows = [*classical(dataset, _spread(users.val, settings.validation)), *before, *tuned]
+        rows = [row for row in rows if not settings.only or row.name in settings.only]
         return [snr_panel("TDD, QuaDRiGa UMa NLoS, speed blocks that nothing saw", rows, path, test)]
 
 
@@ -244,6 +212,7 @@ TABLES: dict[str, Callable[[Settings], list[Json]]] = {
     "few-shot": few_shot,
     "zero-shot": zero_shot,
     "ablation": ablation,
+    "choice": choice,
     "size": size,
     "cross-simulator": cross_simulator,
     "fine-tune": fine_tune,
@@ -287,7 +256,7 @@ def main() -> None:
         say(f"table {name}")
         table = build(name, settings)
         if settings.only:
-            order = [*NETWORKS.values(), *ABLATION.values()]
+            order = [*NETWORKS.values(), *ABLATION.values(), *CHOICE.values()]
             table = with_rows(read_table(arguments.output, name), table, order)
         write_table(arguments.output, table)
         print(markdown(table))

@@ -29,6 +29,11 @@ class Target:
     calibrated: bool = False  # starts from the Q/DQ graph that edgecsi.calib makes, not from the FP32 graph
 
     @property
+    def solves(self) -> bool:
+        """Whether its engines hold the equations that csi-alm-light-ad solves."""
+        return self.precision in ("fp32", "fp16") and self.builder != "native"
+
+    @property
     def engine(self) -> str:
         """The engine by its name in `edgecsi.runtime`; for TensorRT the flavour found here."""
         return self._builder().engine()

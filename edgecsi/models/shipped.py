@@ -12,10 +12,12 @@ from typing import Literal
 from edgecsi.errors import ModelError
 
 FOLDER = Path(__file__).parent / "shipped_models"
-# What a user may call `reference`. For TDD it is the student that every target holds, for FDD the one that
-# predicts: csi-alm-light stays near -2 dB there.
-REFERENCES = {
-    "student": {"tdd": "csi-alm-light", "fdd": "csi-alm-light-ad"},
+Role = Literal["student", "rounded student", "teacher"]
+# What a user may call `reference`: the student that predicts best in benchmarks/results/tables. INT8 and BF16
+# would round the equations that it solves, so engines that round get the one that loses least by it.
+REFERENCES: dict[Role, dict[str, str]] = {
+    "student": {"tdd": "csi-alm-light-ad", "fdd": "csi-alm-light-ad"},
+    "rounded student": {"tdd": "csi-alm-light-delta", "fdd": "csi-alm-light"},
     "teacher": {"tdd": "csi-alm", "fdd": "csi-alm"},
 }
 
@@ -29,7 +31,7 @@ def shipped(name: str, duplex: str) -> Path:
     return folder
 
 
-def find(role: Literal["student", "teacher"], model: Path, duplex: str) -> Path:
+def find(role: Role, model: Path, duplex: str) -> Path:
     """The folder of a network that a user names: a folder, `reference`, or the name of a shipped network.
 
     ModelError for a shipped network that there is not for this duplex mode.

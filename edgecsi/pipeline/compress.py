@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
-from typing import get_args
 
 import numpy as np
 
@@ -16,8 +15,8 @@ from edgecsi.files import atomic_folder, sweep, write_json
 from edgecsi.metrics import NmseReport
 from edgecsi.pipeline import work
 from edgecsi.pipeline.assemble import locked, manifest_for, place_bundle
+from edgecsi.pipeline.given import usual_student
 from edgecsi.pipeline.plan import Plan, make_plan
-from edgecsi.pipeline.profiles import Distilled
 from edgecsi.pipeline.proof import Measured, load_built, proof_of
 from edgecsi.pipeline.recommendation import fastest, time_engines
 from edgecsi.pipeline.request import CompressRequest
@@ -47,8 +46,8 @@ def plan_rows(request: CompressRequest) -> list[PlannedStage]:
 def compress(request: CompressRequest) -> CompressReport:
     """Run a request and write `<out>/<target>.edgecsi`, `<out>/teacher`, `<out>/student` and compress.json.
 
-    The bundle of a student that can't be distilled is called `<target>-<student>.edgecsi`. A target that
-    fails does not stop the others; its reason is in the report.
+    The bundle of another student than the run takes by itself is called `<target>-<student>.edgecsi`. A
+    target that fails does not stop the others; its reason is in the report.
     """
     plan = make_plan(request)
     _judge_targets(request.targets)
@@ -98,8 +97,8 @@ def _why_no_int8(plan: Plan) -> str | None:
 def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str | None) -> TargetResult:
     """Build, prove and bundle one target."""
     student = work.read_json(plan.cache.path(plan.graph) / "student.json")
-    stem = name if student["name"] in get_args(Distilled) else f"{name}-{student['name']}"
-    path = request.out / f"{stem}.edgecsi"
+    usual = student["name"] == usual_student(request)
+    path = request.out / (f"{name}.edgecsi" if usual else f"{name}-{student['name']}.edgecsi")
     quantization = _quantization(plan) if get_target(name).calibrated and not no_int8 else None
     try:
         if get_target(name).calibrated and no_int8:

@@ -6,30 +6,47 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 from edgecsi.csi import CsiShape
 from edgecsi.errors import EdgeCsiError, ModelError
+from edgecsi.export.targets import get_target
 from edgecsi.files import sha256_file
 from edgecsi.pipeline.request import CompressRequest
 
 
 def resolve(request: CompressRequest) -> CompressRequest:
     """The request with the folders of shipped networks in place of their names or of the profile's choice."""
-    shipped = request.profile.student.shipped
-    student = request.student or (Path(shipped) if shipped and not request.teacher else None)
+    own = None if request.teacher else request.profile.student.shipped
+    student = request.student or (Path(own) if own else None)
     if student is None and request.teacher is None:
         return request
     from edgecsi.models.shipped import find
 
-    _, _, duplex = _task(request)
+    duplex = _task(request).duplex
     if request.teacher:
         request = replace(request, teacher=find("teacher", request.teacher, duplex))
     if student:
-        return replace(request, student=find("student", student, duplex))
+        return replace(request, student=find(_student_role(request.targets), student, duplex))
     if "data.test_share" in request.changed:
         return request
     # A student that is distilled after all needs the users that a shipped one leaves to the tests.
     return replace(request, profile=request.profile.changed({"data.test_share": "null"}))
+
+
+def usual_student(request: CompressRequest) -> str:
+    """The network that this run takes unless its user names a student."""
+    recipe = request.profile.student
+    if request.teacher or not recipe.shipped:
+        return recipe.network
+    from edgecsi.models.shipped import REFERENCES
+
+    role = _student_role(request.targets)
+    return REFERENCES[role][_task(request).duplex] if recipe.shipped == "reference" else recipe.shipped
+
+
+def _student_role(targets: Iterable[str]) -> Literal["student", "rounded student"]:
+    return "student" if all(get_target(name).solves for name in targets) else "rounded student"
 
 
 def check(request: CompressRequest) -> None:
@@ -37,12 +54,12 @@ def check(request: CompressRequest) -> None:
     _check_changes(request)
     if not (request.data or request.teacher or request.student or request.calibration):
         return
-    source, shape, duplex = _task(request)
+    task = _task(request)
     if request.calibration:
-        _check_calibration(request.calibration, shape)
+        _check_calibration(request.calibration, task.shape)
     for role, folder in (("teacher", request.teacher), ("student", request.student)):
         if folder:
-            _check_model(role, folder, source, shape, duplex)
+            _check_model(role, folder, task)
 
 
 def check_backbone(name: str, folder: Path | None) -> None:
@@ -90,26 +107,34 @@ def _check_changes(request: CompressRequest) -> None:
             )
 
 
-def _task(request: CompressRequest) -> tuple[str, CsiShape, str]:
-    """Where the channels are from, their shape and duplex mode."""
+class _Task(NamedTuple):
+    """What is to be predicted. source: where the channels are from, in words."""
+
+    source: str
+    shape: CsiShape
+    duplex: str
+
+
+def _task(request: CompressRequest) -> _Task:
     if not request.data:
-        return "the profile generates", CsiShape(), request.profile.data.duplex
+        return _Task("the profile generates", CsiShape(), request.profile.data.duplex)
     from edgecsi.channel import Dataset, split
 
     with Dataset.open(request.data) as dataset:
         split(dataset)  # too few drops are told now
-        return f"{request.data} holds", dataset.shape, dataset.info.duplex
+        return _Task(f"{request.data} holds", dataset.shape, dataset.info.duplex)
 
 
-def _check_model(role: str, folder: Path, source: str, shape: CsiShape, duplex: str) -> None:
+def _check_model(role: str, folder: Path, task: _Task) -> None:
     from edgecsi.models import load_config
 
     config = load_config(folder)
     if not (folder / "model.safetensors").is_file():
         raise ModelError(f"{folder} is no model folder: it has no model.safetensors")
-    if (config.shape, config.duplex) != (shape, duplex):
+    if (config.shape, config.duplex) != (task.shape, task.duplex):
         raise ModelError(
-            f"the {role} {folder} predicts {config.duplex} {config.shape}, but {source} {duplex} {shape}"
+            f"the {role} {folder} predicts {config.duplex} {config.shape}, "
+            f"but {task.source} {task.duplex} {task.shape}"
         )
 
 

@@ -1,6 +1,7 @@
 """The tables at a tiny size: what is in them, and what is said about what is not."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -8,12 +9,15 @@ import pytest
 from command_line import edgecsi
 
 from edgecsi.channel import Dataset
+from edgecsi.models.shipped import shipped
 
 import ablation  # isort: skip
+import panels  # isort: skip
 import predictors  # isort: skip
 import size_table  # isort: skip
 import table_files  # isort: skip
 import tables  # isort: skip
+import train_ablation  # isort: skip
 
 CLASSICAL = 6
 
@@ -38,7 +42,7 @@ def models(tiny_dataset, tmp_path_factory):
 
 @pytest.fixture
 def settings(models, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "SNRS", (10.0, None))
+    monkeypatch.setattr(panels, "SNRS", (10.0, None))
     monkeypatch.setattr(tables, "SPEED_SNRS", (20.0,))
     return tables.Settings(models, tmp_path / "cache", users=4, validation=4)
 
@@ -59,6 +63,24 @@ def test_seeds_are_one_row_and_other_names_have_their_own(models):
     assert (facts["parameters"], facts["epochs"]) == (852_576, 1)
     assert (facts["training_users"], facts["hardware"]) == (4, "abacus")
     assert rows["my-rnn"].facts["hardware"] == "not recorded"
+
+
+def test_a_shipped_network_is_described_by_its_card(tmp_path):
+    shutil.copytree(shipped("csi-alm-light-ad", "tdd"), tmp_path / "csi-alm-light-ad")
+    rows = {row.name: row for row in predictors.networks(tmp_path)}
+    assert rows["CSI-ALM-Light-AD"].facts["training_users"] == 2400
+
+
+def test_few_shot_has_no_row_of_a_student_that_many_users_trained():
+    assert "CSI-ALM-Light (reference student)" not in predictors.FEW_SHOT.values()
+    assert len(predictors.FEW_SHOT) == len(predictors.NETWORKS) - 1
+
+
+def test_every_option_of_the_choice_has_a_row(settings):
+    (panel,) = tables.build("choice", settings)["panels"]
+    assert [row["name"] for row in panel["rows"]] == list(ablation.CHOICE.values())
+    trained = {f"csi-alm-light-{variant}" for variant in train_ablation.CHOICE}
+    assert trained == set(ablation.CHOICE)
 
 
 def test_classical_predictors_predict_at_any_snr(tiny_dataset):

@@ -13,7 +13,7 @@ from edgecsi.errors import ModelError
 from edgecsi.metrics import nmse_mean_db, user_energies
 from edgecsi.models import load, load_config
 from edgecsi.models.baselines import hold_last
-from edgecsi.models.shipped import FOLDER, find, shipped
+from edgecsi.models.shipped import FOLDER, REFERENCES, find, shipped
 
 SHIPPED = sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
 
@@ -39,9 +39,12 @@ def test_a_shipped_network_predicts_new_channels_better_than_no_prediction(folde
     assert found < held - 3
 
 
-@pytest.mark.parametrize(("duplex", "name"), [("tdd", "csi-alm-light-tdd"), ("fdd", "csi-alm-light-ad-fdd")])
-def test_reference_names_the_shipped_student_of_the_duplex_mode(duplex, name):
-    assert find("student", Path("reference"), duplex) == FOLDER / name
+@pytest.mark.parametrize("duplex", ["tdd", "fdd"])
+def test_reference_names_a_shipped_network_of_the_duplex_mode(duplex):
+    for role, names in REFERENCES.items():
+        if (FOLDER / f"{names[duplex]}-{duplex}").is_dir():
+            assert find(role, Path("reference"), duplex) == FOLDER / f"{names[duplex]}-{duplex}"
+    assert find("student", Path("reference"), duplex).name == f"csi-alm-light-ad-{duplex}"
 
 
 def test_a_shipped_network_goes_by_its_name():

@@ -52,7 +52,10 @@ def test_llm4cps_own_files(quadriga, tmp_path, future, duplex):
 
 def test_the_bundle_of_another_student_says_which(mat_files, tmp_path):
     succeed("data", "import", "--history", mat_files[0], "--future", mat_files[1], "-o", tmp_path / "a.h5")
-    student = ("--student", "csi-alm-light-ad", "--data", tmp_path / "a.h5")
-    succeed("compress", *student, "--target", "ort-fp32", "-o", tmp_path / "build")
-    bundle = open_bundle(tmp_path / "build" / "ort-fp32-csi-alm-light-ad.edgecsi")
-    assert bundle.manifest.student.name == "csi-alm-light-ad"
+    for student in ((), ("--student", "csi-alm-light")):
+        given = ("--data", tmp_path / "a.h5", *student)
+        succeed("compress", *given, "--target", "ort-fp32", "-o", tmp_path / "build")
+    names = {"ort-fp32": "csi-alm-light-ad", "ort-fp32-csi-alm-light": "csi-alm-light"}
+    for bundle, student in names.items():
+        found = open_bundle(tmp_path / "build" / f"{bundle}.edgecsi")
+        assert found.manifest.student.name == student

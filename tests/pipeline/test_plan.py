@@ -7,7 +7,7 @@ import pytest
 
 from edgecsi.bundle import Goals
 from edgecsi.errors import DataError, EdgeCsiError, ModelError, UnavailableError
-from edgecsi.pipeline.given import check, resolve
+from edgecsi.pipeline.given import check, resolve, usual_student
 from edgecsi.pipeline.plan import make_plan
 from edgecsi.pipeline.profiles import PROFILES
 from edgecsi.pipeline.request import CompressRequest
@@ -28,6 +28,19 @@ def test_a_given_teacher_gets_the_usual_split_unless_the_user_says_otherwise(com
         ("ort-fp32",), profile, Path("build"), GOALS, teacher=compressed / "teacher", changed=changed
     )
     assert resolve(wanted).profile.data.test_share == share
+
+
+@pytest.mark.parametrize("duplex", ["tdd", "fdd"])
+@pytest.mark.parametrize("rounding", ["ort-int8", "openvino-bf16", "native-fp32"])
+def test_engines_that_round_get_a_student_without_equations(duplex, rounding):
+    profile = PROFILES["reference"].changed({"data.duplex": duplex})
+    for targets, name in (
+        (("ort-fp32", "trt-fp16"), "csi-alm-light-ad"),
+        (("ort-fp32", rounding), {"tdd": "csi-alm-light-delta", "fdd": "csi-alm-light"}[duplex]),
+    ):
+        wanted = CompressRequest(targets, profile, Path("build"), GOALS)
+        assert resolve(wanted).student.name == f"{name}-{duplex}"
+        assert usual_student(wanted) == name
 
 
 def keys(wanted):
