@@ -56,7 +56,7 @@ def main() -> None:
             weights = {name: weight.to(torch.float16) for name, weight in weights.items()}
         (temporary / "model.safetensors").write_bytes(save(weights))
         card = judge(temporary, arguments.data, arguments.test or arguments.data, arguments.users)
-        card["training_users"] = training_users(arguments.model, arguments.data)
+        card |= training(arguments.model, arguments.data)
         write_json(temporary / "card.json", card)
         (temporary / "README.md").write_text(markdown(card))
     print(markdown(card))
@@ -83,24 +83,25 @@ def judge(model: Path, data: Path, test_data: Path, max_users: int | None) -> di
                 rows.append({"predictor": name, "snr_db": snr_db, "nmse": report.model_dump()})
         facts = _facts(trained_on)
         tested = {**_facts(dataset), "test_users": len(test)}
-    log = json.loads((model / "log.json").read_text())
     return {
         "name": config.name,
         "config": json.loads(config.model_dump_json()),
         "parameters": {"total": counts["parameters"], "trained": counts["trained_parameters"]},
         "data": facts,
         "test": tested,
-        "epochs": len(log),
         "rows": rows,
         "environment": environment(),
     }
 
 
-def training_users(model: Path, data: Path) -> int:
-    """As the record beside the model says, or all that the split gives."""
+def training(model: Path, data: Path) -> dict:
+    """Users and epochs as the record beside the model says, or all that the split gives and the log tells."""
     record = record_path(model)
-    told = json.loads(record.read_text()) if record.is_file() else users_of(data, None)
-    return told["training_users"]
+    if record.is_file():
+        told = json.loads(record.read_text())
+        return {name: told[name] for name in ("training_users", "epochs")}
+    log = json.loads((model / "log.json").read_text())
+    return {"training_users": users_of(data, None)["training_users"], "epochs": len(log)}
 
 
 def _words(classical: RidgeAr | BandAr) -> str:
@@ -122,7 +123,7 @@ def markdown(card: dict) -> str:
         "",
         f"{counts['total']:,} parameters, {counts['trained']:,} of them trained and stored here, by "
         "`benchmarks/train_reference.py`.",
-        f"{card['epochs']} epochs in the last training step; hardware: {card['environment']['cpu']}, "
+        f"{card['epochs']} epochs; hardware: {card['environment']['cpu']}, "
         f"{card['environment']['cores']} cores.",
         "",
         f"Data: {data['generator']} {data['generator_version']}, {data['scenario']}, "
