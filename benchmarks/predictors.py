@@ -39,7 +39,7 @@ from edgecsi.training.evaluation import ComplexPredictor, network_predictor
 # Folder -> what its row is called, in the order of the tables.
 NETWORKS = {
     "csi-alm": "CSI-ALM (teacher)",
-    "csi-alm-light": "CSI-ALM-Light (reference student)",
+    "csi-alm-light": "CSI-ALM-Light",
     "csi-alm-light-delta": "CSI-ALM-Light-Delta",
     "csi-alm-light-distilled": "CSI-ALM-Light, distilled",
     "csi-alm-light-direct": "CSI-ALM-Light, no distillation",

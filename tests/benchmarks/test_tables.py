@@ -51,7 +51,7 @@ def test_networks_that_are_not_there_stay_in_the_table(models):
     rows = {row.name: row for row in predictors.networks(models / "tdd")}
     assert list(rows)[:-1] == list(predictors.NETWORKS.values())
     assert rows["CSI-ALM (teacher)"].reason == rows["LLM4CP"].reason == "waits for a GPU"
-    assert rows["CSI-ALM-Light (reference student)"].reason == rows["LSTM"].reason == "not trained"
+    assert rows["CSI-ALM-Light"].reason == rows["LSTM"].reason == "not trained"
     assert not rows["LSTM"].predictors
 
 
@@ -72,7 +72,7 @@ def test_a_shipped_network_is_described_by_its_card(tmp_path):
 
 
 def test_few_shot_has_no_row_of_a_student_that_many_users_trained():
-    assert "CSI-ALM-Light (reference student)" not in predictors.FEW_SHOT.values()
+    assert "CSI-ALM-Light" not in predictors.FEW_SHOT.values()
     assert len(predictors.FEW_SHOT) == len(predictors.NETWORKS) - 1
 
 
