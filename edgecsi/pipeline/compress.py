@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -58,11 +59,12 @@ def compress(request: CompressRequest) -> CompressReport:
         _publish(plan, request)
         results = [_finish_target(plan, request, name, no_int8) for name in request.targets]
         timings = [] if no_int8 else time_engines(plan)
-        scores = {name: NmseReport(**values) for name, values in _scores(plan).items()}
         report = CompressReport(
             ran=plan.cache.made,
             kept=plan.cache.kept,
-            nmse=scores,
+            nmse=_scores(plan, "clean"),
+            nmse_noisy=_scores(plan, "noisy"),
+            noisy_snr_db=work.NOISY_SNR_DB,
             targets=results,
             test_set=_test_set(plan),
             quantization=None if no_int8 else _quantization(plan),
@@ -107,7 +109,7 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str
         proof_folder = plan.cache.get(plan.proofs[name])
         measured = Measured(**work.read_json(proof_folder / work.PROOF))
         _, built, _ = load_built(engine)
-        scores = {who: NmseReport(**values) for who, values in _scores(plan).items()}
+        scores = _scores(plan, "clean")
         proof = proof_of(measured, REFERENCE, scores, _test_set(plan), built.precision_checked, request.goals)
         manifest = manifest_for(
             path,
@@ -154,8 +156,9 @@ def _test_set(plan: Plan) -> TestSet:
         return TestSet(id=f"{dataset.digest} test", users=len(test_users(dataset)))
 
 
-def _scores(plan: Plan) -> dict:
-    return work.read_json(plan.cache.path(plan.scores) / work.SCORES)
+def _scores(plan: Plan, level: Literal["clean", "noisy"]) -> dict[str, NmseReport]:
+    scores = work.read_json(plan.cache.path(plan.scores) / work.SCORES)[level]
+    return {who: NmseReport(**values) for who, values in scores.items()}
 
 
 def _publish(plan: Plan, request: CompressRequest) -> None:

@@ -28,16 +28,19 @@ class TargetResult(BaseModel):
 class CompressReport(BaseModel):
     """ran, kept: stages that this run did, and those that it found done.
 
-    nmse: of teacher, student and the trivial predictors on the test users. quantization: what the INT8
-    targets share. timings: of the engines and of those that INT8 competes with. recommended: the fastest
-    target of the run that holds the goals.
+    nmse: of teacher, student and the classical predictors on the test users, from clean histories;
+    nmse_noisy: the same from histories of noisy_snr_db. quantization: what the INT8 targets share. timings:
+    of the engines and of those that INT8 competes with. recommended: the fastest target of the run that holds
+    the goals.
     """
 
-    schema_version: int = 1
+    schema_version: int = 2
     ran: list[str]
     kept: list[str]
     test_set: TestSet
     nmse: dict[str, NmseReport]
+    nmse_noisy: dict[str, NmseReport]
+    noisy_snr_db: float
     targets: list[TargetResult]
     quantization: QuantizationReport | None = None
     timings: list[TargetTiming] = []

@@ -23,7 +23,9 @@ from edgecsi.pipeline.profiles import (
 
 if TYPE_CHECKING:
     from edgecsi.bundle import Goals
-    from edgecsi.training import TrainOptions
+    from edgecsi.channel import Dataset
+    from edgecsi.training import Augmentation, TrainOptions
+    from edgecsi.training.evaluation import ComplexPredictor
     from edgecsi.training.stage import TrainingData
 
 DATA = "channels.h5"
@@ -38,6 +40,7 @@ CALIBRATION = "calibration.h5"
 QUANTIZED = "quantized.onnx"
 QUANTIZATION = "quantization.json"
 TIMING = "timing.json"
+NOISY_SNR_DB = 20.0  # of the histories that predictors are compared on beside clean ones
 RIDGE_USERS = 16  # validation users that choose the classical predictor's order and ridge
 
 
@@ -87,38 +90,49 @@ def train_student(recipe: StudentRecipe, targets: Path, data: Path, seed: int, o
 
 
 def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
-    """NMSE of teacher, student and the trivial predictors on the test users, and the student's outputs.
+    """NMSE of teacher, student and classical predictors on the test users, and the student's outputs.
 
-    -> scores.json: predictor -> NmseReport; student.npy: complex64 [test user, antenna, P, K].
+    -> scores.json: "clean" and "noisy" (histories of NOISY_SNR_DB) -> predictor -> NmseReport; student.npy:
+    complex64 [test user, antenna, P, K], from clean histories.
     """
-    from edgecsi.channel import Dataset, split
+    from edgecsi.channel import Dataset
     from edgecsi.models import load
-    from edgecsi.models.baselines import choose_strong, hold_last, phase_rotation, strong_applies
     from edgecsi.pipeline.testset import test_users
-    from edgecsi.training.evaluation import evaluate, network_predictor, predict_users
+    from edgecsi.training import Augmentation, evaluate
+    from edgecsi.training.evaluation import network_predictor, predict_users
 
+    folders = {"teacher": teacher, "student": student}
+    networks = {name: network_predictor(load(folder)) for name, folder in folders.items() if folder}
+    noises = {"clean": Augmentation(), "noisy": Augmentation(NOISY_SNR_DB)}
     with Dataset.open(data) as dataset:
-        users, steps = test_users(dataset), dataset.shape.future
-        baselines = {"hold_last": hold_last, "phase_rotation": phase_rotation}
-        duplex = dataset.info.duplex
-        if strong_applies(dataset.shape, duplex):
-            tuning = split(dataset).val[:RIDGE_USERS]
-            history, future = dataset.history(tuning), dataset.future(tuning)
-            baselines["ridge_ar"] = choose_strong(history, future, duplex)
+        users = test_users(dataset)
         reports = {
-            name: evaluate(partial(predict, steps=steps), dataset, users)
-            for name, predict in baselines.items()
+            level: {
+                name: evaluate(predict, dataset, users, noise).model_dump()
+                for name, predict in (_classical(dataset, noise) | networks).items()
+            }
+            for level, noise in noises.items()
         }
-        networks = {"teacher": teacher, "student": student}
-        for name, folder in networks.items():
-            if folder:
-                reports[name] = evaluate(network_predictor(load(folder)), dataset, users)
-        predictions = predict_users(network_predictor(load(student)), dataset, users)
+        predictions = predict_users(networks["student"], dataset, users)
     array = io.BytesIO()  # numpy's own writing tells no reason when the disk is full
     np.save(array, predictions)
     with atomic_file(out / PREDICTIONS) as temporary:
         temporary.write_bytes(array.getbuffer())
-    write_json(out / SCORES, {name: report.model_dump() for name, report in reports.items()})
+    write_json(out / SCORES, reports)
+
+
+def _classical(dataset: Dataset, noise: Augmentation) -> dict[str, ComplexPredictor]:
+    """Predictors without training; order and ridge are chosen on validation users with the same noise."""
+    from edgecsi.channel import split
+    from edgecsi.models.baselines import choose_strong, hold_last, phase_rotation, strong_applies
+
+    shape, duplex = dataset.shape, dataset.info.duplex
+    found = {"hold_last": hold_last, "phase_rotation": phase_rotation}
+    if strong_applies(shape, duplex):
+        tuning = split(dataset).val[:RIDGE_USERS]
+        history = noise(dataset.history(tuning), tuning, draw=0)
+        found["ridge_ar"] = choose_strong(history, dataset.future(tuning), duplex)
+    return {name: partial(predict, steps=shape.future) for name, predict in found.items()}
 
 
 def export(student: Path, out: Path) -> None:

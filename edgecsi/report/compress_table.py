@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 PREDICTORS = ("hold_last", "phase_rotation", "ridge_ar", "teacher", "student")
-SHOWN_SPEEDS = 4  # all of them are in compress.json
+SHOWN_SPEEDS = 3  # all of them are in compress.json
 
 
 def print_compress(report: dict[str, Any], console: Console) -> None:
@@ -19,12 +19,13 @@ def print_compress(report: dict[str, Any], console: Console) -> None:
         if target["proof"]:
             mark = "" if target["proof"]["engine_executed"] else "*"
             rows[f"{target['target']}{mark}"] = target["proof"]["engine"]
-    console.print(_nmse_table(rows, report["test_set"]["users"]))
+    console.print(_nmse_table(rows, report))
     if any(name.endswith("*") for name in rows):
         console.print(
             "* can't run here: its lowered graph, with its rounding emulated on the CPU", soft_wrap=True
         )
-    console.print(_winner(report["nmse"]), soft_wrap=True)
+    console.print(f"without noise {_winner(report['nmse'])}", soft_wrap=True)
+    console.print(f"at {report['noisy_snr_db']:g} dB SNR {_winner(report['nmse_noisy'])}", soft_wrap=True)
     for target in report["targets"]:
         console.print(escape(_target_line(target)), soft_wrap=True)
     for line in _int8_lines(report):
@@ -32,17 +33,20 @@ def print_compress(report: dict[str, Any], console: Console) -> None:
     console.print(_work(report), soft_wrap=True)
 
 
-def _nmse_table(rows: dict[str, dict[str, Any]], users: int) -> Table:
+def _nmse_table(rows: dict[str, dict[str, Any]], report: dict[str, Any]) -> Table:
     """A row per predictor, the best in bold; as many speeds as a terminal of 80 columns shows."""
     speeds = sorted({speed for row in rows.values() for speed in row["per_speed_db"]}, key=float)
     step = max(1, -(-len(speeds) // SHOWN_SPEEDS))
     shown = speeds[::step]
     best = min(row["nmse_mean_db"] for row in rows.values())
-    table = Table(title=f"NMSE in dB on {users} test users (lower is better)")
-    for column in ("predictor", "mean", "pooled", *(f"{speed} km/h" for speed in shown)):
+    noisy = {name.replace("_", " "): found["nmse_mean_db"] for name, found in report["nmse_noisy"].items()}
+    title = f"NMSE in dB on {report['test_set']['users']} test users (lower is better)"
+    table = Table(title=title, caption=f"noisy: histories of {report['noisy_snr_db']:g} dB SNR, mean")
+    for column in ("predictor", "mean", "pooled", *(f"{speed} km/h" for speed in shown), "noisy"):
         table.add_column(column, justify="left" if column == "predictor" else "right", no_wrap=True)
     for name, row in rows.items():
-        values = [row["nmse_mean_db"], row["nmse_pooled_db"], *(row["per_speed_db"].get(s) for s in shown)]
+        by_speed = (row["per_speed_db"].get(speed) for speed in shown)
+        values = [row["nmse_mean_db"], row["nmse_pooled_db"], *by_speed, noisy.get(name)]
         style = "bold" if row["nmse_mean_db"] == best else None
         table.add_row(escape(name), *("" if v is None else f"{v:.2f}" for v in values), style=style)
     return table

@@ -48,10 +48,19 @@ def test_one_run_makes_every_bundle_and_network(compressed):
         ]  # fmt: skip
 
 
+def test_predictors_are_compared_on_noisy_histories_too(compressed):
+    found = report(compressed)
+    assert set(found["nmse_noisy"]) == set(found["nmse"])
+    for name in ("hold_last", "phase_rotation", "ridge_ar"):
+        assert found["nmse_noisy"][name]["nmse_mean_db"] > found["nmse"][name]["nmse_mean_db"]
+
+
 def test_a_second_run_does_nothing_and_says_so(build):
     before = inodes(build)
     done = tiny_compress.run(build)
     assert done.code == 0
+    assert "without noise ridge ar wins" in done.stdout
+    assert "at 20 dB SNR ridge ar wins" in done.stdout
     assert "nothing to do: every stage is kept" in done.stdout
     assert "running" not in done.stderr
     assert inodes(build) == before
