@@ -62,7 +62,7 @@ def compress(request: CompressRequest) -> CompressReport:
         report = CompressReport(
             ran=plan.cache.made,
             kept=plan.cache.kept,
-            nmse=_scores(plan, "clean"),
+            nmse=_scores(plan, "given"),
             nmse_noisy=_scores(plan, "noisy"),
             noisy_snr_db=work.NOISY_SNR_DB,
             targets=results,
@@ -109,7 +109,7 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str
         proof_folder = plan.cache.get(plan.proofs[name])
         measured = Measured(**work.read_json(proof_folder / work.PROOF))
         _, built, _ = load_built(engine)
-        scores = _scores(plan, "clean")
+        scores = _scores(plan, "given")
         proof = proof_of(measured, REFERENCE, scores, _test_set(plan), built.precision_checked, request.goals)
         manifest = manifest_for(
             path,
@@ -156,7 +156,7 @@ def _test_set(plan: Plan) -> TestSet:
         return TestSet(id=f"{dataset.digest} test", users=len(test_users(dataset)))
 
 
-def _scores(plan: Plan, level: Literal["clean", "noisy"]) -> dict[str, NmseReport]:
+def _scores(plan: Plan, level: Literal["given", "noisy"]) -> dict[str, NmseReport]:
     scores = work.read_json(plan.cache.path(plan.scores) / work.SCORES)[level]
     return {who: NmseReport(**values) for who, values in scores.items()}
 

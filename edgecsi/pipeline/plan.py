@@ -97,7 +97,7 @@ def make_plan(request: CompressRequest) -> Plan:
     student = _student(request, cache, data, targets)
     scores = Stage(
         "scores",
-        5,
+        6,
         partial(work.score, data.path, teacher and teacher.path, student.path),
         inputs=(data.key, teacher.key if teacher else "", student.key),
         libraries=TRAINING_LIBRARIES,

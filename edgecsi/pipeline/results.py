@@ -28,10 +28,9 @@ class TargetResult(BaseModel):
 class CompressReport(BaseModel):
     """ran, kept: stages that this run did, and those that it found done.
 
-    nmse: of teacher, student and the classical predictors on the test users, from clean histories;
-    nmse_noisy: the same from histories of noisy_snr_db. quantization: what the INT8 targets share. timings:
-    of the engines and of those that INT8 competes with. recommended: the fastest target of the run that holds
-    the goals.
+    nmse: of teacher, student and the classical predictors on the test users; nmse_noisy: the same with noise
+    of noisy_snr_db added to the histories. quantization: what the INT8 targets share. timings: of the engines
+    and of those that INT8 competes with. recommended: the fastest target of the run that holds the goals.
     """
 
     schema_version: int = 2

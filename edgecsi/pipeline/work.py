@@ -40,7 +40,7 @@ CALIBRATION = "calibration.h5"
 QUANTIZED = "quantized.onnx"
 QUANTIZATION = "quantization.json"
 TIMING = "timing.json"
-NOISY_SNR_DB = 20.0  # of the histories that predictors are compared on beside clean ones
+NOISY_SNR_DB = 20.0  # predictors are compared with such noise too: without any, the classical one always wins
 RIDGE_USERS = 16  # validation users that choose the classical predictor's order and ridge
 
 
@@ -92,8 +92,8 @@ def train_student(recipe: StudentRecipe, targets: Path, data: Path, seed: int, o
 def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
     """NMSE of teacher, student and classical predictors on the test users, and the student's outputs.
 
-    -> scores.json: "clean" and "noisy" (histories of NOISY_SNR_DB) -> predictor -> NmseReport; student.npy:
-    complex64 [test user, antenna, P, K], from clean histories.
+    -> scores.json: "given" and "noisy" (with noise of NOISY_SNR_DB added to the histories) -> predictor ->
+    NmseReport; student.npy: complex64 [test user, antenna, P, K], from the histories as given.
     """
     from edgecsi.channel import Dataset
     from edgecsi.models import load
@@ -103,7 +103,7 @@ def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
 
     folders = {"teacher": teacher, "student": student}
     networks = {name: network_predictor(load(folder)) for name, folder in folders.items() if folder}
-    noises = {"clean": Augmentation(), "noisy": Augmentation(NOISY_SNR_DB)}
+    noises = {"given": Augmentation(), "noisy": Augmentation(NOISY_SNR_DB)}
     with Dataset.open(data) as dataset:
         users = test_users(dataset)
         reports = {

@@ -24,8 +24,9 @@ def print_compress(report: dict[str, Any], console: Console) -> None:
         console.print(
             "* can't run here: its lowered graph, with its rounding emulated on the CPU", soft_wrap=True
         )
-    console.print(f"without noise {_winner(report['nmse'])}", soft_wrap=True)
-    console.print(f"at {report['noisy_snr_db']:g} dB SNR {_winner(report['nmse_noisy'])}", soft_wrap=True)
+    noise = f"with noise of {report['noisy_snr_db']:g} dB SNR"
+    console.print(f"on the channels as they are {_winner(report['nmse'])}", soft_wrap=True)
+    console.print(f"{noise} {_winner(report['nmse_noisy'])}", soft_wrap=True)
     for target in report["targets"]:
         console.print(escape(_target_line(target)), soft_wrap=True)
     for line in _int8_lines(report):
@@ -41,7 +42,8 @@ def _nmse_table(rows: dict[str, dict[str, Any]], report: dict[str, Any]) -> Tabl
     best = min(row["nmse_mean_db"] for row in rows.values())
     noisy = {name.replace("_", " "): found["nmse_mean_db"] for name, found in report["nmse_noisy"].items()}
     title = f"NMSE in dB on {report['test_set']['users']} test users (lower is better)"
-    table = Table(title=title, caption=f"noisy: histories of {report['noisy_snr_db']:g} dB SNR, mean")
+    caption = f"noisy: mean with noise of {report['noisy_snr_db']:g} dB SNR added to the histories"
+    table = Table(title=title, caption=caption)
     for column in ("predictor", "mean", "pooled", *(f"{speed} km/h" for speed in shown), "noisy"):
         table.add_column(column, justify="left" if column == "predictor" else "right", no_wrap=True)
     for name, row in rows.items():

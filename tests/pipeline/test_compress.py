@@ -59,8 +59,8 @@ def test_a_second_run_does_nothing_and_says_so(build):
     before = inodes(build)
     done = tiny_compress.run(build)
     assert done.code == 0
-    assert "without noise ridge ar wins" in done.stdout
-    assert "at 20 dB SNR ridge ar wins" in done.stdout
+    assert "on the channels as they are ridge ar wins" in done.stdout
+    assert "with noise of 20 dB SNR ridge ar wins" in done.stdout
     assert "nothing to do: every stage is kept" in done.stdout
     assert "running" not in done.stderr
     assert inodes(build) == before
