@@ -108,6 +108,7 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str
         engine = plan.cache.get(plan.engines[name])
         proof_folder = plan.cache.get(plan.proofs[name])
         measured = Measured(**work.read_json(proof_folder / work.PROOF))
+        noisy = NmseReport(**work.read_json(proof_folder / work.NOISY_PROOF))
         _, built, _ = load_built(engine)
         scores = _scores(plan, "given")
         proof = proof_of(measured, REFERENCE, scores, _test_set(plan), built.precision_checked, request.goals)
@@ -131,6 +132,7 @@ def _finish_target(plan: Plan, request: CompressRequest, name: str, no_int8: str
         digest=bundle.digest,
         written=written,
         proof=proof,
+        nmse_noisy=noisy,
         left_in_float=list(built.left_in_float),
     )
 

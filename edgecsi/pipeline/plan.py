@@ -119,7 +119,7 @@ def make_plan(request: CompressRequest) -> Plan:
         engines[name] = _engine(cache, target, quantized if target.calibrated else graph)
         proofs[name] = Stage(
             f"proof-{name}",
-            2,
+            3,
             partial(work.prove, data.path, cache.path(scores), cache.path(engines[name])),
             options={"why_not_run": target.why_not_run()},
             inputs=(engines[name].key, scores.key),

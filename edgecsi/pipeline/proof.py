@@ -37,6 +37,10 @@ class Runner:
     run: Callable[[NDArray[np.float32]], NDArray[np.float32]]
     executed: bool
 
+    def predict(self, history: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """complex64 [user, antenna, T, K] -> complex64 [user, antenna, P, K]."""
+        return to_complex(self.run(to_interleaved(history)))
+
 
 class Measured(BaseModel):
     """The engine on the test users, beside the student that it was made from."""
@@ -90,7 +94,7 @@ def measure(runner: Runner, cases: Iterable[Case]) -> Measured:
     """Run every case and compare with the truth and the student. BuildError where outputs aren't finite."""
     parts = []
     for case in cases:
-        output = to_complex(runner.run(to_interleaved(case.history)))
+        output = runner.predict(case.history)
         if not np.isfinite(output).all():
             raise BuildError("the engine returned NaN or infinity on the test set")
         parts.append(

@@ -13,7 +13,8 @@ from edgecsi.pipeline.timing import TargetTiming
 class TargetResult(BaseModel):
     """One target: its bundle and proof, or why there is none. written: by this run.
 
-    left_in_float: operators with Q/DQ that the engine computes in float all the same.
+    nmse_noisy: of the engine, as in :class:`CompressReport`. left_in_float: operators with Q/DQ that the engine
+    computes in float all the same.
     """
 
     target: str
@@ -21,6 +22,7 @@ class TargetResult(BaseModel):
     digest: str | None = None
     written: bool = False
     proof: Proof | None = None
+    nmse_noisy: NmseReport | None = None
     left_in_float: list[str] = []
     error: str | None = None
 

@@ -36,6 +36,7 @@ LOWERED = "lowered.onnx"
 SCORES = "scores.json"
 PREDICTIONS = "student.npy"
 PROOF = "measured.json"
+NOISY_PROOF = "noisy.json"
 CALIBRATION = "calibration.h5"
 QUANTIZED = "quantized.onnx"
 QUANTIZATION = "quantization.json"
@@ -204,15 +205,22 @@ def build_engine(graph: Path, target_name: str, out: Path) -> None:
 
 
 def prove(data: Path, scores: Path, engine: Path, out: Path) -> None:
-    """Run the engine on the test users -> measured.json (edgecsi.pipeline.proof.Measured)."""
+    """Run the engine on the test users.
+
+    -> measured.json (edgecsi.pipeline.proof.Measured), noisy.json (NmseReport, with noise of NOISY_SNR_DB).
+    """
     from edgecsi.channel import Dataset
     from edgecsi.pipeline.proof import load_runner, measure
-    from edgecsi.pipeline.testset import test_cases
+    from edgecsi.pipeline.testset import test_cases, test_users
+    from edgecsi.training import Augmentation, evaluate
 
     students = np.load(scores / PREDICTIONS, mmap_mode="r")
+    runner = load_runner(engine)
     with Dataset.open(data) as dataset:
-        measured = measure(load_runner(engine), test_cases(dataset, students))
+        measured = measure(runner, test_cases(dataset, students))
+        noisy = evaluate(runner.predict, dataset, test_users(dataset), Augmentation(NOISY_SNR_DB))
     write_json(out / PROOF, measured.model_dump())
+    write_json(out / NOISY_PROOF, noisy.model_dump())
 
 
 def time_engines(graph: Path, engines: Mapping[str, Path], out: Path) -> None:

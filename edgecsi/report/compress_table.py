@@ -14,12 +14,14 @@ SHOWN_SPEEDS = 3  # all of them are in compress.json
 
 def print_compress(report: dict[str, Any], console: Console) -> None:
     """NMSE of every predictor and engine on the test users, who wins, and what each target lost."""
-    rows = {name.replace("_", " "): report["nmse"][name] for name in PREDICTORS if name in report["nmse"]}
+    predictors = {name: name.replace("_", " ") for name in PREDICTORS if name in report["nmse"]}
+    rows = {shown: report["nmse"][name] for name, shown in predictors.items()}
+    noisy = {shown: report["nmse_noisy"][name] for name, shown in predictors.items()}
     for target in report["targets"]:
         if target["proof"]:
-            mark = "" if target["proof"]["engine_executed"] else "*"
-            rows[f"{target['target']}{mark}"] = target["proof"]["engine"]
-    console.print(_nmse_table(rows, report))
+            name = f"{target['target']}{'' if target['proof']['engine_executed'] else '*'}"
+            rows[name], noisy[name] = target["proof"]["engine"], target["nmse_noisy"]
+    console.print(_nmse_table(rows, noisy, report))
     if any(name.endswith("*") for name in rows):
         console.print(
             "* can't run here: its lowered graph, with its rounding emulated on the CPU", soft_wrap=True
@@ -34,13 +36,14 @@ def print_compress(report: dict[str, Any], console: Console) -> None:
     console.print(_work(report), soft_wrap=True)
 
 
-def _nmse_table(rows: dict[str, dict[str, Any]], report: dict[str, Any]) -> Table:
+def _nmse_table(
+    rows: dict[str, dict[str, Any]], noisy: dict[str, dict[str, Any]], report: dict[str, Any]
+) -> Table:
     """A row per predictor, the best in bold; as many speeds as a terminal of 80 columns shows."""
     speeds = sorted({speed for row in rows.values() for speed in row["per_speed_db"]}, key=float)
     step = max(1, -(-len(speeds) // SHOWN_SPEEDS))
     shown = speeds[::step]
     best = min(row["nmse_mean_db"] for row in rows.values())
-    noisy = {name.replace("_", " "): found["nmse_mean_db"] for name, found in report["nmse_noisy"].items()}
     title = f"NMSE in dB on {report['test_set']['users']} test users (lower is better)"
     caption = f"noisy: mean with noise of {report['noisy_snr_db']:g} dB SNR added to the histories"
     table = Table(title=title, caption=caption)
@@ -48,7 +51,7 @@ def _nmse_table(rows: dict[str, dict[str, Any]], report: dict[str, Any]) -> Tabl
         table.add_column(column, justify="left" if column == "predictor" else "right", no_wrap=True)
     for name, row in rows.items():
         by_speed = (row["per_speed_db"].get(speed) for speed in shown)
-        values = [row["nmse_mean_db"], row["nmse_pooled_db"], *by_speed, noisy.get(name)]
+        values = [row["nmse_mean_db"], row["nmse_pooled_db"], *by_speed, noisy[name]["nmse_mean_db"]]
         style = "bold" if row["nmse_mean_db"] == best else None
         table.add_row(escape(name), *("" if v is None else f"{v:.2f}" for v in values), style=style)
     return table

@@ -53,6 +53,9 @@ def test_predictors_are_compared_on_noisy_histories_too(compressed):
     assert set(found["nmse_noisy"]) == set(found["nmse"])
     for name in ("hold_last", "phase_rotation", "ridge_ar"):
         assert found["nmse_noisy"][name]["nmse_mean_db"] > found["nmse"][name]["nmse_mean_db"]
+    student = found["nmse_noisy"]["student"]["nmse_mean_db"]
+    for target in found["targets"]:
+        assert target["nmse_noisy"]["nmse_mean_db"] == pytest.approx(student, abs=0.01)
 
 
 def test_a_second_run_does_nothing_and_says_so(build):
