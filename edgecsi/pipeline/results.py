@@ -13,8 +13,8 @@ from edgecsi.pipeline.timing import TargetTiming
 class TargetResult(BaseModel):
     """One target: its bundle and proof, or why there is none. written: by this run.
 
-    nmse_noisy: of the engine, as in :class:`CompressReport`. left_in_float: operators with Q/DQ that the engine
-    computes in float all the same.
+    nmse_noisy: of the engine, as in :class:`CompressReport`. left_in_float: operators with Q/DQ that the
+    engine computes in float all the same.
     """
 
     target: str
