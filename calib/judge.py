@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from edgecsi.calib.calibration_set import CLEAN, CalibrationSet
 from edgecsi.calib.judgement import Judgement, NmseLoss
 from edgecsi.csi import to_complex, to_interleaved
+from edgecsi.export.builders.ort import NO_OVERFLOW
 from edgecsi.metrics import nmse_report, user_energies
 from edgecsi.metrics.nmse import FLOOR_DB
 
@@ -48,6 +49,7 @@ class Judge:
     def _outputs(self, graph: bytes, snr_db: float) -> list[NDArray[np.complex64]]:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = len(os.sched_getaffinity(0))
+        options.add_session_config_entry(*NO_OVERFLOW)
         session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         return [
             to_complex(session.run(None, {"csi_history": to_interleaved(rows.history)})[0])

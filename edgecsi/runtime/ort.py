@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from edgecsi.bundle import Manifest
 from edgecsi.errors import BundleError, EdgeCsiError
 
+# CPUs without VNNI add two products of U8 and S8 in 16 bits, which overflow; this makes both U8 there.
+NO_OVERFLOW = ("session.x64quantprecision", "1")
 # Sharing one quantized activation among several products keeps ONNX Runtime from computing them in INT8.
 DISABLED_OPTIMIZERS = {"int8": ["CommonSubexpressionElimination"]}
 
@@ -39,6 +41,7 @@ class OrtEngine:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3  # errors come as exceptions
         options.add_session_config_entry("session.load_model_format", "ONNX")  # never guessed from the bytes
+        options.add_session_config_entry(*NO_OVERFLOW)
         try:
             self._session = onnxruntime.InferenceSession(
                 graph,

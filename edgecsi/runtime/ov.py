@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
-    """Why OpenVINO, or a BF16 engine with it, can't be used here; None when it can."""
+    """Why OpenVINO, or a BF16 or INT8 engine with it, can't be used here; None when it can."""
     if not find_spec("openvino"):
         return "openvino is not installed (pip install 'edgecsi[openvino]')"
     if precision.endswith("bf16") and "BF16" not in _capabilities():
@@ -25,7 +26,26 @@ def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
             f"this CPU computes {', '.join(_capabilities())} but no BF16, which needs AVX512-BF16 or AMX; "
             "use --target openvino-fp32"
         )
+    if precision.startswith("int8") and _int8_overflows(_cpu_flags()):
+        return (
+            "this CPU has no VNNI (AVX512-VNNI, AVX-VNNI or AMX), without which OpenVINO's INT8 products "
+            "overflow; use --target ort-int8"
+        )
     return None
+
+
+def _int8_overflows(flags: set[str]) -> bool:
+    """Whether products of U8 and S8 are added in 16 bits: on x86-64 without VNNI."""
+    return "avx2" in flags and not flags & {"avx512_vnni", "avx_vnni", "amx_int8"}
+
+
+def _cpu_flags() -> set[str]:
+    """What Linux says that the CPU can; empty where it says nothing."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split()) for line in lines if line.startswith("flags")), set())
 
 
 def start(files: Mapping[str, bytes], threads: int, precision: str) -> OpenVinoEngine:

@@ -15,7 +15,7 @@ import onnxruntime
 
 from edgecsi.errors import BuildError
 from edgecsi.export.builders import BuiltEngine, check_int8
-from edgecsi.runtime.ort import DISABLED_OPTIMIZERS
+from edgecsi.runtime.ort import DISABLED_OPTIMIZERS, NO_OVERFLOW
 
 INT8_OPERATORS = (
     "ConvInteger",
@@ -61,6 +61,7 @@ def _optimize(graph: bytes, precision: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # it warns that what it saves is for this CPU only
+        options.add_session_config_entry(*NO_OVERFLOW)
         options.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
         try:
             onnxruntime.InferenceSession(

@@ -14,6 +14,7 @@ from edgecsi.export.emulation import EmulatedEngine
 from edgecsi.export.graph import quantized_nodes
 from edgecsi.export.targets import TARGETS
 from edgecsi.runtime import run_in_pieces, start_engine
+from edgecsi.runtime.ort import NO_OVERFLOW
 
 LAYERS = [
     "node_linear",  # the embedding, which has no bias to be named by
@@ -91,7 +92,9 @@ def test_the_same_choice_gives_the_same_bytes(graph, full):
 
 
 def run_ort(graph, history):
-    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.add_session_config_entry(*NO_OVERFLOW)
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     return session.run(None, {"csi_history": history})[0]
 
 
@@ -103,7 +106,7 @@ def test_the_engine_libraries_lose_the_same_by_it(graph, full, history):
     exact = run_ort(graph, history)
     expected = error_db(run_ort(full, history), exact)
     assert -60 < expected < -20
-    for name in ("ort-int8", "openvino-int8"):
+    for name in (name for name in ("ort-int8", "openvino-int8") if not TARGETS[name].why_not_build()):
         built = TARGETS[name].build(full)
         engine = start_engine(built.engine, built.files, threads=1, precision="int8")
         found = run_in_pieces(engine, history)

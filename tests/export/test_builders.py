@@ -74,6 +74,8 @@ def test_an_operator_that_the_library_lacks_is_named_in_one_line(small_graph, bu
 
 @pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.calibrated])
 def test_an_int8_target_refuses_a_graph_without_int8(name, student_onnx):
+    if reason := TARGETS[name].why_not_build():
+        pytest.skip(reason)
     with pytest.raises(BuildError, match="computes none of the 0 quantized operators in INT8"):
         TARGETS[name].build(student_onnx)
 

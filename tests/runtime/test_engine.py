@@ -8,7 +8,7 @@ from tiny_bundle import SHAPE, channels, student
 
 from edgecsi.csi import to_complex, to_interleaved
 from edgecsi.errors import BundleError, EdgeCsiError, UnavailableError
-from edgecsi.runtime import run_in_pieces, start_engine, why_not_run
+from edgecsi.runtime import ov, run_in_pieces, start_engine, why_not_run
 
 RUNNABLE = ["onnxruntime", "openvino"]
 
@@ -122,3 +122,13 @@ def test_runs_a_batch_beyond_the_engines_limit_in_pieces():
 
     np.testing.assert_array_equal(run_in_pieces(engine, history), history[:, :, : SHAPE.future])
     assert engine.calls == [3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "overflows"),
+    [({"avx2"}, True), ({"avx2", "avx512_vnni"}, False), ({"avx2", "avx_vnni"}, False), ({"asimd"}, False)],
+)
+def test_openvinos_int8_needs_vnni_on_x86(monkeypatch, flags, overflows):
+    monkeypatch.setattr(ov, "_cpu_flags", lambda: flags)
+    assert ("no VNNI" in (ov.why_not_run("int8") or "")) == overflows
+    assert ov.why_not_run("fp32") is None
