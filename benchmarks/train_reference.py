@@ -57,7 +57,7 @@ class Budget:
 
 
 # The papers' few-shot size for the teacher; about two hours. A teacher that 720 users taught for 5 epochs
-# gave the student nothing (benchmarks/results/tables/few-shot.md), so it goes without.
+# gave the student nothing (benchmarks/results/tables/few-shot.md, choice.md), so it goes without.
 TWO_CORES = Budget(
     3000,
     "omni",
