@@ -51,6 +51,7 @@ NETWORKS = {
     "lstm": "LSTM",
     "rnn": "RNN",
 }
+# The shipped csi-alm-light learnt from many users; at a tenth stand the distilled and the undistilled one.
 FEW_SHOT = {folder: name for folder, name in NETWORKS.items() if folder != "csi-alm-light"}
 LARGE = ("csi-alm", "llm4cp")  # names that begin so take a GPU to be trained at the papers' size
 MIXED_NOISE = Augmentation((5.0, 25.0), seed=11, clean_share=0.2)  # where a predictor must do for any SNR
