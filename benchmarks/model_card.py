@@ -117,7 +117,7 @@ def _facts(dataset: Dataset) -> dict:
 def markdown(card: dict) -> str:
     """The model card."""
     data, test, counts = card["data"], card["test"], card["parameters"]
-    speeds = list(card["rows"][0]["nmse"]["per_speed_db"])
+    speeds = [f"{speed} km/h" for speed in card["rows"][0]["nmse"]["per_speed_db"]]
     lines = [
         f"# {card['name']}, {data['duplex'].upper()}",
         "",
@@ -135,13 +135,14 @@ def markdown(card: dict) -> str:
         f"NMSE in dB (10 log10 of the users' mean), {test['test_users']} test users (seed {test['seed']}, "
         f"UE pattern {test['ue_pattern']}, digest {test['digest'][:12]}), clean target:",
         "",
-        "| predictor | history SNR | all | " + " | ".join(f"{speed} km/h" for speed in speeds) + " |",
-        "|---" * (3 + len(speeds)) + "|",
+        "| predictor | history SNR | all | standard error | " + " | ".join(speeds) + " |",
+        "|---" * (4 + len(speeds)) + "|",
     ]
     for row in card["rows"]:
         report = NmseReport(**row["nmse"])
+        values = report.nmse_mean_db, report.standard_error_db, *report.per_speed_db.values()
         snr = "clean" if row["snr_db"] is None else f"{row['snr_db']:g} dB"
-        cells = [snr, *(f"{value:.2f}" for value in (report.nmse_mean_db, *report.per_speed_db.values()))]
+        cells = [snr, *(f"{value:.2f}" for value in values)]
         lines.append(f"| {row['predictor']} | " + " | ".join(cells) + " |")
     lines += [
         "",

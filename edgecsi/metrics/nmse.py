@@ -15,10 +15,14 @@ FLOOR_DB = -200.0  # an exact prediction: finite, so that it survives JSON and c
 
 
 class NmseReport(BaseModel):
-    """NMSE of one predictor on one set of users, in dB."""
+    """NMSE of one predictor on one set of users, in dB.
+
+    standard_error_db: of nmse_mean_db, what drawing other users would change; None for a single one.
+    """
 
     users: int
     nmse_mean_db: float
+    standard_error_db: float | None = None
     nmse_pooled_db: float
     per_speed_db: dict[str, float]  # nmse_mean_db of the users whose speed rounds to this, in km/h
 
@@ -42,6 +46,15 @@ def nmse_pooled_db(error: NDArray[np.float64], signal: NDArray[np.float64]) -> f
     return _db(float(np.sum(error) / np.sum(signal)))
 
 
+def standard_error_db(error: NDArray[np.float64], signal: NDArray[np.float64]) -> float | None:
+    """Standard error of :func:`nmse_mean_db` in dB, to first order, users drawn independently."""
+    ratio = error / signal
+    if len(ratio) < 2 or not ratio.any():
+        return None
+    relative = np.std(ratio, ddof=1) / np.sqrt(len(ratio)) / np.mean(ratio)
+    return float(10 / np.log(10) * relative)
+
+
 def speed_label(speed_kmh: float) -> str:
     """The speed row of a user in every table: its speed rounded to the next multiple of 10 km/h."""
     return str(int(np.floor(speed_kmh / 10 + 0.5)) * 10)
@@ -56,6 +69,7 @@ def nmse_report(
     return NmseReport(
         users=len(error),
         nmse_mean_db=nmse_mean_db(error, signal),
+        standard_error_db=standard_error_db(error, signal),
         nmse_pooled_db=nmse_pooled_db(error, signal),
         per_speed_db={row: nmse_mean_db(error[labels == row], signal[labels == row]) for row in rows},
     )

@@ -97,7 +97,7 @@ def make_plan(request: CompressRequest) -> Plan:
     student = _student(request, cache, data, targets)
     scores = Stage(
         "scores",
-        6,
+        7,
         partial(work.score, data.path, teacher and teacher.path, student.path),
         inputs=(data.key, teacher.key if teacher else "", student.key),
         libraries=TRAINING_LIBRARIES,
@@ -119,7 +119,7 @@ def make_plan(request: CompressRequest) -> Plan:
         engines[name] = _engine(cache, target, quantized if target.calibrated else graph)
         proofs[name] = Stage(
             f"proof-{name}",
-            3,
+            4,
             partial(work.prove, data.path, cache.path(scores), cache.path(engines[name])),
             options={"why_not_run": target.why_not_run()},
             inputs=(engines[name].key, scores.key),

@@ -100,26 +100,30 @@ def score(data: Path, teacher: Path | None, student: Path, out: Path) -> None:
     from edgecsi.models import load
     from edgecsi.pipeline.testset import test_users
     from edgecsi.training import Augmentation, evaluate
-    from edgecsi.training.evaluation import network_predictor, predict_users
+    from edgecsi.training.evaluation import Remembering, network_predictor
 
     folders = {"teacher": teacher, "student": student}
     networks = {name: network_predictor(load(folder)) for name, folder in folders.items() if folder}
-    noises = {"given": Augmentation(), "noisy": Augmentation(NOISY_SNR_DB)}
+    given = Remembering(networks["student"])
     with Dataset.open(data) as dataset:
         users = test_users(dataset)
-        reports = {
-            level: {
+
+        def reports(noise: Augmentation, networks: dict[str, ComplexPredictor]) -> dict[str, Any]:
+            predictors = _classical(dataset, noise) | networks
+            return {
                 name: evaluate(predict, dataset, users, noise).model_dump()
-                for name, predict in (_classical(dataset, noise) | networks).items()
+                for name, predict in predictors.items()
             }
-            for level, noise in noises.items()
+
+        scores = {
+            "given": reports(Augmentation(), networks | {"student": given}),
+            "noisy": reports(Augmentation(NOISY_SNR_DB), networks),
         }
-        predictions = predict_users(networks["student"], dataset, users)
     array = io.BytesIO()  # numpy's own writing tells no reason when the disk is full
-    np.save(array, predictions)
+    np.save(array, given.predictions)
     with atomic_file(out / PREDICTIONS) as temporary:
         temporary.write_bytes(array.getbuffer())
-    write_json(out / SCORES, reports)
+    write_json(out / SCORES, scores)
 
 
 def _classical(dataset: Dataset, noise: Augmentation) -> dict[str, ComplexPredictor]:

@@ -46,6 +46,7 @@ def _nmse_table(
     best = min(row["nmse_mean_db"] for row in rows.values())
     title = f"NMSE in dB on {report['test_set']['users']} test users (lower is better)"
     caption = f"noisy: mean with noise of {report['noisy_snr_db']:g} dB SNR added to the histories"
+    caption += _standard_errors(report)
     table = Table(title=title, caption=caption)
     for column in ("predictor", "mean", "pooled", *(f"{speed} km/h" for speed in shown), "noisy"):
         table.add_column(column, justify="left" if column == "predictor" else "right", no_wrap=True)
@@ -55,6 +56,12 @@ def _nmse_table(
         style = "bold" if row["nmse_mean_db"] == best else None
         table.add_row(escape(name), *("" if v is None else f"{v:.2f}" for v in values), style=style)
     return table
+
+
+def _standard_errors(report: dict[str, Any]) -> str:
+    """How well these users know the student's means."""
+    given, noisy = (report[level]["student"].get("standard_error_db") for level in ("nmse", "nmse_noisy"))
+    return f"; standard error of the student's means {given:.2f} and {noisy:.2f} dB" if given else ""
 
 
 def _int8_lines(report: dict[str, Any]) -> list[str]:

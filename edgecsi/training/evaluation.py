@@ -29,6 +29,23 @@ def network_predictor(network: nn.Module) -> ComplexPredictor:
     return predict
 
 
+class Remembering:
+    """A predictor that keeps what it predicted, in the order of its calls."""
+
+    def __init__(self, predict: ComplexPredictor) -> None:
+        self._predict, self._pieces = predict, []
+
+    def __call__(self, history: NDArray[np.complex64]) -> NDArray[np.complex64]:
+        """As the predictor itself."""
+        self._pieces.append(self._predict(history))
+        return self._pieces[-1]
+
+    @property
+    def predictions(self) -> NDArray[np.complex64]:
+        """All of them: complex64 [user, antenna, P, K]."""
+        return np.concatenate(self._pieces)
+
+
 def evaluate(
     predict: ComplexPredictor,
     dataset: Dataset,
@@ -45,11 +62,3 @@ def evaluate(
         energies.append(user_energies(predict(history), dataset.future(some)))
     error, signal = (np.concatenate(parts) for parts in zip(*energies, strict=True))
     return nmse_report(error, signal, dataset.speed_kmh[users])
-
-
-def predict_users(
-    predict: ComplexPredictor, dataset: Dataset, users: NDArray[np.int64], batch_users: int = 8
-) -> NDArray[np.complex64]:
-    """The predictions themselves, complex64 [user, antenna, P, K], from clean histories."""
-    pieces = range(0, len(users), batch_users)
-    return np.concatenate([predict(dataset.history(users[p : p + batch_users])) for p in pieces])

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edgecsi.metrics import nmse_mean_db, nmse_pooled_db, nmse_report, user_energies
-from edgecsi.metrics.nmse import FLOOR_DB, speed_label
+from edgecsi.metrics.nmse import FLOOR_DB, speed_label, standard_error_db
 
 
 def csi(users: int, seed: int = 0) -> np.ndarray:
@@ -42,6 +42,17 @@ def test_a_report_has_a_row_per_ten_km_h():
     report = nmse_report(error, signal, np.array([9.0, 14.9, 15.0]))
     assert report.users == 3
     assert report.per_speed_db == pytest.approx({"10": -10.0, "20": -30.0})
+
+
+def test_the_standard_error_is_how_much_means_of_other_users_differ():
+    random = np.random.default_rng(0)
+    error = random.lognormal(-3, 1, (400, 500))  # 400 draws of 500 users
+    means = [nmse_mean_db(users, np.ones(500)) for users in error]
+    assert standard_error_db(error[0], np.ones(500)) == pytest.approx(np.std(means), rel=0.25)
+
+
+def test_one_user_tells_no_standard_error():
+    assert nmse_report(np.array([0.1]), np.ones(1), np.array([10.0])).standard_error_db is None
 
 
 @pytest.mark.parametrize(("speed", "row"), [(10, "10"), (5, "10"), (4.9, "0"), (104.9, "100"), (300, "300")])

@@ -7,7 +7,7 @@ from edgecsi.metrics import nmse_report, user_energies
 from edgecsi.models.baselines import hold_last
 from edgecsi.models.csi_alm_light import CsiAlmLight
 from edgecsi.training import Augmentation
-from edgecsi.training.evaluation import evaluate, network_predictor, predict_users
+from edgecsi.training.evaluation import Remembering, evaluate, network_predictor
 
 USERS = np.array([1, 4, 5, 20])
 
@@ -48,6 +48,9 @@ def test_a_network_as_a_predictor_of_complex_arrays(dataset):
     future = predict(dataset.history(USERS))
     assert future.dtype == np.complex64
     assert future.shape == (4, 32, 4, 48)
-    np.testing.assert_allclose(
-        predict_users(predict, dataset, USERS, batch_users=3), future, rtol=1e-4, atol=1e-10
-    )
+
+
+def test_predictions_are_remembered_while_they_are_judged(dataset):
+    remembering = Remembering(lambda history: hold_last(history, 4))
+    evaluate(remembering, dataset, USERS, batch_users=3)
+    np.testing.assert_array_equal(remembering.predictions, hold_last(dataset.history(USERS), 4))
