@@ -199,7 +199,7 @@ def train_array_student(budget: Budget, data: Path, folder: Path) -> None:
     if folder.exists():
         return
     epochs = budget.array_epochs
-    mostly_noisy = Augmentation(SNR_DB, draws=epochs, clean_share=0.05)
+    mostly_noisy = Augmentation(SNR_DB, draws=epochs, clean_share=0.1)
     options = TrainOptions(
         epochs=epochs,
         batch_users=16,

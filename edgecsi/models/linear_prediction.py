@@ -4,9 +4,11 @@ A bin of the angle-delay domain holds few paths, so its samples obey x[t] = sum_
 solve the normal equations (A + ridge) w = b of all pairs (past samples, next sample) inside the history,
 forward and, conjugated, backward in time. What differs from edgecsi.models.baselines.ridge_ar:
 
-- Doppler shifts lie far below the sampling rate, so the 13 past samples are seen through the 6 slowest
+- Doppler shifts lie far below the sampling rate, so the 13 past samples are seen through the 8 slowest
   Slepian sequences (Slepian, Bell System Technical Journal 57, 1978): a longer past with fewer unknowns. The
   power that lies outside of the band is noise and tells its variance.
+- An unknown's ridge against rounding is in units of what its own power is summed from: the last unknowns hold
+  a millionth of the first one's, and all that tells fast users' paths apart.
 - Several systems pool a bin's equations with those of other bins, each by trained weights and ridges.
 - Eliminating one unknown after the other yields all orders at once: component k is what unknown k adds.
 
@@ -15,6 +17,7 @@ Bins are the last axis, so that every operator runs over contiguous memory.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +30,9 @@ from edgecsi.models.complex_pair import Complex
 BAND = 0.12  # one-sided, in cycles per sample: 108 km/h at 2.4 GHz and 0.5 ms
 TAPS = 13  # past samples from which the next one is predicted
 BASIS = 10  # Slepian sequences that hold all of a history but noise
-UNKNOWNS = 6  # Slepian sequences that hold the past samples
-FP32_RIDGE = 1e-6  # of the trace: what FP32 tells apart
+UNKNOWNS = 8  # Slepian sequences that hold the past samples
+NOISE_FLOOR = 1e-6  # of the mean power
+FP32_RIDGE = 1e-5  # of what is summed in an unknown's power: FP32 tells less apart
 SILENCE = 1e-12  # noise variance of a user without power
 
 # Where training starts, itself found by training: the weight of the bins at each distance, for every system.
@@ -96,6 +100,7 @@ class LinearPrediction(nn.Module):
             self._constant(name, index)
         self._constant("squares", (self.i == self.j).nonzero()[:, 0])
         real, imaginary = equation_maps(whole, low)
+        self._constant("to_terms", term_map(whole, low))
         self._constant("to_real", real)
         self._constant("to_imaginary", imaginary)
         beam, reach = torch.arange(self.beams), self.log_delay.shape[1]
@@ -116,8 +121,8 @@ class LinearPrediction(nn.Module):
         noise = self._noise(bins)
         products = self._products(coefficients)
         power = products[:, self.squares]
-        equations = self._equations(self._pool(products))
-        weights, explained = self._eliminate(equations, noise)
+        pooled = self._pool(products)
+        weights, explained = self._eliminate(self._equations(pooled), self._ridge(pooled, noise))
         return Components(weights, explained, power, noise)
 
     def _noise(self, bins: Tensor) -> Tensor:
@@ -126,7 +131,7 @@ class LinearPrediction(nn.Module):
         Not the total less what is inside: an engine that sums one after the other loses clean channels there.
         """
         outside = torch.matmul(self.beyond, bins.flatten(2)).square().mean((1, 2))
-        variance = torch.maximum(outside, FP32_RIDGE * bins.square().mean((1, 2, 3, 4)))
+        variance = torch.maximum(outside, NOISE_FLOOR * bins.square().mean((1, 2, 3, 4)))
         return variance.clamp(min=SILENCE)[:, None, None]
 
     def _products(self, z: Tensor) -> Tensor:
@@ -151,15 +156,17 @@ class LinearPrediction(nn.Module):
         imaginary = torch.matmul(self.to_imaginary, products[:, :, pairs:])
         return Complex(real, imaginary).map(lambda part: part.unflatten(2, (self.unknowns, -1)))
 
-    def _eliminate(self, rows: Complex, noise: Tensor) -> tuple[Complex, Tensor]:
+    def _ridge(self, products: Tensor, noise: Tensor) -> Tensor:
+        """What is added to the diagonal of every system against noise and rounding: [user, S, K, B]."""
+        terms = torch.matmul(self.to_terms, products[:, :, self.squares])
+        return self.log_ridge.exp() * noise[:, None] + FP32_RIDGE * terms
+
+    def _eliminate(self, rows: Complex, ridge: Tensor) -> tuple[Complex, Tensor]:
         """Gauss without pivoting: A + ridge = L D L^H.
 
         Component k is row k of L^-1, conjugated, times its gain (L^-1 b)_k / D_k. `rows` are the rows not yet
         used; their columns are [rest of A | b | L^-1 so far].
         """
-        diagonal = [rows.re[:, :, k, k] for k in range(self.unknowns)]
-        ridge = self.log_ridge.exp() * noise[:, None]  # [user, S, K, B]
-        ridge = ridge + FP32_RIDGE * sum(diagonal)[:, :, None]
         components, explained = [], []
         for k in range(self.unknowns):
             rest = self.unknowns - k
@@ -201,14 +208,26 @@ def equation_maps(basis: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
     real, imaginary = 0.0, 0.0
     i, j = torch.triu_indices(basis.shape[1], basis.shape[1])
     i2, j2 = torch.triu_indices(basis.shape[1], basis.shape[1], 1)
+    for samples, sign in frames(basis, taps):
+        seen = torch.cat([low.T @ samples[:taps], samples[taps:]])
+        both = torch.einsum("ai,bj->abij", seen[:count], seen)
+        real = real + both[..., i, j] + both[..., j, i] * (i != j)
+        imaginary = imaginary + sign * (both[..., i2, j2] - both[..., j2, i2])
+    return real.flatten(0, 1), imaginary.flatten(0, 1)
+
+
+def term_map(basis: Tensor, low: Tensor) -> Tensor:
+    """From the coefficients' powers to the sizes of the terms that cancel in A's diagonal: [K, N]."""
+    taps = len(low)
+    return sum((low.T @ samples[:taps]).square() for samples, _ in frames(basis, taps))
+
+
+def frames(basis: Tensor, taps: int) -> Iterator[tuple[Tensor, int]]:
+    """All taps + 1 samples in a row, forward and backward, with the sign of their imaginary part."""
     for first in range(len(basis) - taps):
         frame = basis[first : first + taps + 1]
-        for samples, sign in ((frame, 1), (frame.flip(0), -1)):  # backward in time: conjugated
-            seen = torch.cat([low.T @ samples[:taps], samples[taps:]])
-            both = torch.einsum("ai,bj->abij", seen[:count], seen)
-            real = real + both[..., i, j] + both[..., j, i] * (i != j)
-            imaginary = imaginary + sign * (both[..., i2, j2] - both[..., j2, i2])
-    return real.flatten(0, 1), imaginary.flatten(0, 1)
+        yield frame, 1
+        yield frame.flip(0), -1
 
 
 def ring_distance(place: Tensor, size: int) -> Tensor:
