@@ -139,7 +139,7 @@ def _engine(cache: StageCache, target: Target, source: Stage) -> Stage:
     graph = cache.path(source) / (work.QUANTIZED if target.calibrated else work.GRAPH)
     return Stage(
         f"engine-{target.name}",
-        3,
+        4,
         partial(work.build_engine, graph, target.name),
         options={"engine": target.engine},
         inputs=(source.key,),

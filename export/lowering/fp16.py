@@ -6,7 +6,8 @@ types are explicit in the graph (strongly typed): an engine has nothing left to 
 
 Equations that a network solves keep FP32 too, and so does what is predicted by their solution: their
 entries are powers, whose range is the square of the signal's, and extrapolation amplifies rounding. They are
-recognised by the reciprocals and logarithms taken of powers; a network that sees the logarithms is FP16.
+recognised by the reciprocals and logarithms taken of powers. A network that sees the logarithms is FP16, up
+to its last products: they weigh solutions whose parts nearly cancel.
 
 Why no ready converter: onnxruntime.transformers.float16 and its relatives round the graph's input to FP16
 before a node that is kept in FP32 sees it, and every edge between two such nodes as well.
@@ -122,7 +123,19 @@ def _solving(graph: GraphProto) -> set[int]:
         elif node.op_type not in SOURCES and logarithms.issuperset(set(node.input) - constants):
             logarithms.update(node.output)
             solving.add(index)
-    return solving
+    return solving | _weighing(graph, solving)
+
+
+def _weighing(graph: GraphProto, solving: set[int]) -> set[int]:
+    """Indices of the nodes between the last sources, themselves included, and what was solved."""
+    found: set[int] = set()
+    wanted = {name for index in solving for name in graph.node[index].input}
+    for index, node in reversed(list(enumerate(graph.node))):
+        if index not in solving and wanted.intersection(node.output):
+            found.add(index)
+            if node.op_type not in SOURCES:
+                wanted.update(node.input)
+    return found
 
 
 def _half(weight: TensorProto, name: str) -> TensorProto:

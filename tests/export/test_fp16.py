@@ -97,7 +97,7 @@ def test_equations_that_a_network_solves_stay_fp32(solving_onnx):
 def test_a_student_that_solves_equations_keeps_its_nmse_in_fp16(solving_onnx, tiny_dataset, snr_db):
     exact = EmulatedEngine(solving_onnx, threads=1).run(histories(tiny_dataset, snr_db))
     found = EmulatedEngine(fp16.lower(solving_onnx), threads=1).run(histories(tiny_dataset, snr_db))
-    assert error_db(found, exact) < -55
+    assert error_db(found, exact) < -75
 
 
 def test_onnx_runtime_solves_noise_free_channels_as_double_precision_does(solving_onnx, tiny_dataset):
