@@ -18,7 +18,7 @@ from edgecsi.models.band_extension import BandExtension
 from edgecsi.models.baselines.angle_delay import ANTENNAS, COLUMNS, POLARISATIONS, ROWS
 from edgecsi.models.baselines.band_ar import TAPS as BAND_TAPS
 from edgecsi.models.complex_pair import Complex, as_real, inverse_dft
-from edgecsi.models.linear_prediction import BASIS, TAPS, UNKNOWNS, LinearPrediction
+from edgecsi.models.linear_prediction import BASIS, TAPS, UNKNOWNS, LinearPrediction, solve
 from edgecsi.models.prediction import Prediction
 from edgecsi.models.scaling import normalise
 
@@ -74,9 +74,8 @@ class CsiAlmLightAd(nn.Module):
         hidden = hidden + over_bins(self.context, hidden.relu().mean(2, keepdim=True))  # of the whole user
         hidden = self.neighbours(hidden.relu()).relu()
 
-        weights = over_bins(self.component_weights, hidden).unflatten(1, (self.linear.systems, UNKNOWNS, 1))
-        solution = parts.weights.scaled(weights).map(lambda part: part.sum((1, 2)))  # [user, UNKNOWNS, bin]
-        filters = self.linear.extrapolate(solution, self.shape.future)  # [user, P, BASIS, bin]
+        weights = over_bins(self.component_weights, hidden).unflatten(1, (self.linear.systems, UNKNOWNS))
+        filters = self.linear.extrapolate(solve(parts, weights), self.shape.future)  # [user, P, BASIS, bin]
         filters = filters.scaled(over_bins(self.filter_gains, hidden).unflatten(1, (-1, BASIS)))
         future = apply(filters, history)
         if self.extension is None:

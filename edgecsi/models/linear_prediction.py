@@ -10,7 +10,8 @@ forward and, conjugated, backward in time. What differs from edgecsi.models.base
 - An unknown's ridge against rounding is in units of what its own power is summed from: the last unknowns hold
   a millionth of the first one's, and all that tells fast users' paths apart.
 - Several systems pool a bin's equations with those of other bins, each by trained weights and ridges.
-- Eliminating one unknown after the other yields all orders at once: component k is what unknown k adds.
+- Eliminating one unknown after the other yields all orders at once: component k is what unknown k adds. The
+  weights of all components enter before the back substitution, so that none is written out.
 
 Bins are the last axis, so that every operator runs over contiguous memory.
 """
@@ -54,15 +55,16 @@ def slepian(samples: int) -> Tensor:
 
 
 @dataclass(frozen=True)
-class Components:
-    """The solved systems of every bin: B bins, S systems, K unknowns, N Slepian sequences; float32.
+class Eliminated:
+    """The systems of every bin as L D L^H w = b: B bins, S systems, K unknowns, N Slepian sequences; float32.
 
-    weights: Complex [user, S, component, unknown, B]; a system's solution is their sum over components.
-    explained: [user, S*K, B], the power that each component explains. power: [user, N, B], the history's by
-    Slepian sequence. noise: [user, 1, 1], the variance of the noise in a real sample.
+    factors: L below each pivot, Complex [user, S, K - 1 - k, B] for pivot k. gains: D^-1 L^-1 b, Complex
+    [user, S, K, B]. explained: [user, S*K, B], the power that each component explains. power: [user, N, B],
+    the history's by Slepian sequence. noise: [user, 1, 1], the variance of the noise in a real sample.
     """
 
-    weights: Complex
+    factors: tuple[Complex, ...]
+    gains: Complex
     explained: Tensor
     power: Tensor
     noise: Tensor
@@ -116,14 +118,13 @@ class LinearPrediction(nn.Module):
         """Slepian coefficients: [user, T, 2, polarisation, B] -> [user, N, 2, polarisation, B]."""
         return torch.matmul(self.basis, bins.flatten(2)).unflatten(2, bins.shape[2:])
 
-    def forward(self, bins: Tensor, coefficients: Tensor) -> Components:
-        """Solve all systems of bins float32 [user, T, 2, polarisation, B]; coefficients: their `to_basis`."""
+    def forward(self, bins: Tensor, coefficients: Tensor) -> Eliminated:
+        """Eliminate the systems of bins float32 [user, T, 2, polarisation, B], whose `to_basis` is given."""
         noise = self._noise(bins)
         products = self._products(coefficients)
         power = products[:, self.squares]
         pooled = self._pool(products)
-        weights, explained = self._eliminate(self._equations(pooled), self._ridge(pooled, noise))
-        return Components(weights, explained, power, noise)
+        return Eliminated(*eliminate(self._equations(pooled), self._ridge(pooled, noise)), power, noise)
 
     def _noise(self, bins: Tensor) -> Tensor:
         """Variance of what lies outside of the band, per real sample: [user, 1, 1].
@@ -161,29 +162,6 @@ class LinearPrediction(nn.Module):
         terms = torch.matmul(self.to_terms, products[:, :, self.squares])
         return self.log_ridge.exp() * noise[:, None] + FP32_RIDGE * terms
 
-    def _eliminate(self, rows: Complex, ridge: Tensor) -> tuple[Complex, Tensor]:
-        """Gauss without pivoting: A + ridge = L D L^H.
-
-        Component k is row k of L^-1, conjugated, times its gain (L^-1 b)_k / D_k. `rows` are the rows not yet
-        used; their columns are [rest of A | b | L^-1 so far].
-        """
-        components, explained = [], []
-        for k in range(self.unknowns):
-            rest = self.unknowns - k
-            pivot, rows = rows.at[:, :, 0], rows.at[:, :, 1:]  # [user, S, column, B]
-            inverse = 1 / (pivot.re[:, :, :1].clamp(min=0) + ridge[:, :, k : k + 1])
-            target = pivot.at[:, :, rest : rest + 1]
-            gain = target.scaled(inverse)
-            explained.append((target * gain.conj()).re)
-            nothing = torch.zeros_like(ridge[:, :, k + 1 :])
-            lower = gain * pivot.at[:, :, rest + 1 :].conj()
-            components.append(Complex.cat([lower, gain, Complex(nothing, nothing)], dim=2))
-            if rest > 1:
-                factor = rows.at[:, :, :, :1].scaled(inverse[:, :, None])
-                updated = rows.at[:, :, :, 1:] - factor * pivot.at[:, :, None, 1:]
-                rows = Complex.cat([updated, -factor], dim=3)
-        return Complex.stack(components, dim=2), torch.cat(explained, dim=2).flatten(1, 2)
-
     def extrapolate(self, solution: Complex, steps: int) -> Complex:
         """What every next sample takes of the history's Slepian coefficients, if each follows from the last.
 
@@ -197,6 +175,37 @@ class LinearPrediction(nn.Module):
             shifted = older.map(lambda part: F.pad(part, (0, 0, 1, 0)))
             ahead.append(shifted + newest * one)
         return Complex.stack(ahead, dim=1).map(lambda part: torch.matmul(self.last, part))
+
+
+def eliminate(rows: Complex, ridge: Tensor) -> tuple[tuple[Complex, ...], Complex, Tensor]:
+    """Gauss without pivoting: A + ridge = L D L^H. Returns `Eliminated`'s factors, gains and explained.
+
+    rows: [A | b], Complex [user, S, K, K + 1, B]; ridge: float32 [user, S, K, B].
+    """
+    factors, gains, explained = [], [], []
+    for k in range(ridge.shape[2]):
+        pivot, rows = rows.at[:, :, 0], rows.at[:, :, 1:]  # [user, S, column, B]
+        inverse = 1 / (pivot.re[:, :, :1].clamp(min=0) + ridge[:, :, k : k + 1])
+        target = pivot.at[:, :, -1:]
+        gains.append(target.scaled(inverse))
+        explained.append((target * gains[-1].conj()).re)
+        if rows.re.shape[2]:
+            factors.append(rows.at[:, :, :, 0].scaled(inverse))
+            rows = rows.at[:, :, :, 1:] - factors[-1].at[:, :, :, None] * pivot.at[:, :, None, 1:]
+    return tuple(factors), Complex.cat(gains, dim=2), torch.cat(explained, dim=2).flatten(1, 2)
+
+
+def solve(parts: Eliminated, weights: Tensor) -> Complex:
+    """Sum over systems of w in L^H w = weights * gains: weights [user, S, K, B] -> Complex [user, K, B].
+
+    Weights of one for the first k unknowns solve for these alone: each component is what its unknown adds.
+    """
+    right = parts.gains.scaled(weights)
+    solution = right.at[:, :, -1:]
+    for k, factor in reversed(list(enumerate(parts.factors))):
+        known = (factor.conj() * solution).map(lambda part: part.sum(2, keepdim=True))
+        solution = Complex.cat([right.at[:, :, k : k + 1] - known, solution], dim=2)
+    return solution.sum(1)
 
 
 def equation_maps(basis: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:

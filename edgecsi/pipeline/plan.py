@@ -104,7 +104,7 @@ def make_plan(request: CompressRequest) -> Plan:
     )
     graph = Stage(
         "graph",
-        5,
+        6,
         partial(work.export, student.path),
         inputs=(student.key,),
         libraries=("torch", "onnx", "onnxscript", "onnxruntime"),
