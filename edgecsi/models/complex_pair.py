@@ -22,9 +22,6 @@ class Complex:
     def __sub__(self, other: Complex) -> Complex:
         return Complex(self.re - other.re, self.im - other.im)
 
-    def __neg__(self) -> Complex:
-        return Complex(-self.re, -self.im)
-
     def __mul__(self, other: Complex) -> Complex:
         return Complex(
             self.re * other.re - self.im * other.im,

@@ -234,7 +234,7 @@ def test_pairs_compute_as_complex_numbers_do():
     torch.manual_seed(0)
     one, other = torch.randn(3, 4, dtype=torch.complex64), torch.randn(4, dtype=torch.complex64)
     a, b = (Complex(value.real, value.imag) for value in (one, other))
-    pairs = [(a * b, one * other), (a - b, one - other), (a + b, one + other), (-a, -one)]
+    pairs = [(a * b, one * other), (a - b, one - other), (a + b, one + other)]
     pairs += [(a.conj(), one.conj()), (a.scaled(b.re), one * other.real), (a.sum(1), one.sum(1))]
     pairs += [(a.at[1:], one[1:]), (Complex.cat([a, a], 0), torch.cat([one, one]))]
     for pair, expected in pairs:
