@@ -142,7 +142,7 @@ def markdown(card: dict) -> str:
         report = NmseReport(**row["nmse"])
         values = report.nmse_mean_db, report.standard_error_db, *report.per_speed_db.values()
         snr = "clean" if row["snr_db"] is None else f"{row['snr_db']:g} dB"
-        cells = [snr, *(f"{value:.2f}" for value in values)]
+        cells = [snr, *("-" if value is None else f"{value:.2f}" for value in values)]
         lines.append(f"| {row['predictor']} | " + " | ".join(cells) + " |")
     lines += [
         "",
