@@ -4,7 +4,9 @@ PYTHON ?= python3
 OUT ?= build
 BIN := .venv/bin
 TARGETS := trt-fp16 ort-fp32 openvino-fp32
-BUNDLES := $(TARGETS:%=$(OUT)/%.edgecsi)
+# The reference student: a bundle has its network in its name.
+NETWORK := csi-alm-light-ad
+BUNDLES := $(TARGETS:%=$(OUT)/%-$(NETWORK).edgecsi)
 
 .PHONY: setup compress test lint clean
 
@@ -24,11 +26,12 @@ compress: setup
 	$(BIN)/edgecsi latency-report $(BUNDLES) --quick --network $(OUT)/student --json $(OUT)/latency.json
 
 test: setup lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 clean:
 	rm -rf $(OUT)

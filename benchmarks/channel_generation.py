@@ -18,7 +18,8 @@ import numpy as np
 from environment import environment
 
 from edgecsi.channel import Dataset
-from edgecsi.channel.tr38901 import ChannelGenerator, Recipe, generate
+from edgecsi.channel.tr38901 import ChannelGenerator, generate
+from edgecsi.channel.tr38901_options import DataOptions
 from edgecsi.files import write_json
 
 RESULT = Path(__file__).parent / "results" / "channel_generation.json"
@@ -46,9 +47,9 @@ def main() -> None:
         path = Path(folder) / "data.h5"
         for scenario in ("uma", "umi"):
             for los in (False, True):
-                recipe = Recipe(scenario=scenario, los=los)
-                ChannelGenerator(recipe).batch(0)  # first-call costs are not throughput
-                rate = users_per_second(lambda recipe=recipe: generate(path, recipe, users), users)
+                options = DataOptions(scenario=scenario, los=los, users=users)
+                ChannelGenerator(options).batch(0)  # first-call costs are not throughput
+                rate = users_per_second(lambda options=options: generate(path, options), users)
                 rows.append({"scenario": scenario, "los": los, "users_per_s": rate})
                 print(f"{scenario} {'los' if los else 'nlos'}: {rate['core']:.0f} users/s per core")
         with Dataset.open(path) as ds:

@@ -17,19 +17,27 @@ from pathlib import Path
 
 from rich.console import Console
 
-from edgecsi.bundle import Goals, open_bundle
+from edgecsi.bundle import open_bundle
 from edgecsi.errors import EdgeCsiError
-from edgecsi.export.targets import TARGETS
+from edgecsi.export.targets import all_targets
 from edgecsi.files import write_json
-from edgecsi.latency.plan import make_plan
-from edgecsi.latency.results import Comparison, LatencyReport, Plan
-from edgecsi.latency.session import run_session
-from edgecsi.latency.subjects import BundleSubject, Measurable, NetworkSubject
-from edgecsi.pipeline.rebuild import rebuild
+from edgecsi.latency import (
+    BundleSubject,
+    LatencyReport,
+    Measurable,
+    NetworkSubject,
+    Plan,
+    make_plan,
+    run_session,
+)
+from edgecsi.latency.report_schema import Comparison
+from edgecsi.metrics import GoalBounds
 from edgecsi.report.latency_table import print_latency
+from edgecsi.runtime.engine import ENGINES, EngineRow
+from edgecsi.stages.bundles import bundle_path
+from edgecsi.stages.rebuild import rebuild
 
 RESULT = Path(__file__).parent / "results" / "cpu_engines.json"
-CPU_ENGINES = ("onnxruntime", "native", "openvino")
 STARTS = 5
 BULKY = {"verdicts", "cdf", "histogram_edges_us", "histogram_counts"}
 
@@ -39,24 +47,28 @@ def bundles(build: Path, work: Path) -> list[BundleSubject]:
     found = [BundleSubject(path) for path in sorted(build.glob("*.edgecsi")) if _runs_on_cpu(path)]
     if not found:
         raise EdgeCsiError(f"{build} holds no bundle for a CPU; run make compress first")
-    have = {open_bundle(subject.path).manifest.target for subject in found}
-    goals = Goals(max_nmse_loss_db=1.0, max_worst_speed_loss_db=1.0)  # what is timed must still predict
-    for target in TARGETS.values():
-        if target.engine not in CPU_ENGINES or target.name in have:
+    manifests = [open_bundle(subject.path).manifest for subject in found]
+    have = {manifest.target for manifest in manifests}
+    source, network = found[0].path, manifests[0].network.name
+    bounds = GoalBounds(max_nmse_loss_db=1.0, max_worst_speed_loss_db=1.0)  # what is timed must still predict
+    for target in all_targets():
+        if not all(map(computes_on_cpu, target.rows)) or target.name in have:
             continue
         try:
-            found.append(
-                BundleSubject(
-                    rebuild(found[0].path, target.name, work / f"{target.name}.edgecsi", goals).path
-                )
-            )
+            built = rebuild(source, target.name, bundle_path(work, target.name, network), bounds)
+            found.append(BundleSubject(built.path))
         except EdgeCsiError as error:
             print(f"{target.name} is left out: {error}", file=sys.stderr)
     return found
 
 
 def _runs_on_cpu(path: Path) -> bool:
-    return open_bundle(path).manifest.engine in CPU_ENGINES
+    return computes_on_cpu(ENGINES.get(open_bundle(path).manifest.engine.name))
+
+
+def computes_on_cpu(engine: EngineRow) -> bool:
+    """Whether no GPU is in it."""
+    return engine.gpu_probe is None
 
 
 def networks(build: Path) -> list[NetworkSubject]:

@@ -15,24 +15,28 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
 from environment import environment
 
-from edgecsi.channel.tr38901 import Recipe, generate
+from edgecsi.channel.tr38901 import generate
+from edgecsi.channel.tr38901_options import DataOptions
+from edgecsi.distill.loss import DistillLoss
+from edgecsi.distill.options import DistillOptions
 from edgecsi.distill.targets import Targets, write_targets
-from edgecsi.distill.task import DistillOptions, DistillTask
 from edgecsi.files import write_json
 from edgecsi.models import build_network
 from edgecsi.models.prediction import Relations
-from edgecsi.training import BatchSource
-from edgecsi.training.batches import Batch
-from edgecsi.training.stage import TrainingData, config_of
+from edgecsi.training import NetworkChoice
+from edgecsi.training.batches import Batch, BatchSource, open_source
+from edgecsi.training.train import new_config
 
 RESULT = Path(__file__).parent / "results" / "distillation_epoch.json"
 TARGET_RATIO = 5.0
-BATCH_USERS, BATCH_ANTENNAS = 8, 8
+OPTIONS = DistillOptions(batch_users=8, batch_antennas=8)
+TEACHER, STUDENT = "csi-alm", "csi-alm-light"
 
 
 def seconds(work: Callable[[], object]) -> dict[str, float]:
@@ -42,39 +46,39 @@ def seconds(work: Callable[[], object]) -> dict[str, float]:
     return {"wall": time.perf_counter() - wall, "processor": time.process_time() - cpu}
 
 
-def train_epoch(task: DistillTask, optimizer: torch.optim.Optimizer, source: BatchSource, epoch: int) -> None:
+def train_epoch(
+    loss_of: DistillLoss, optimizer: torch.optim.Optimizer, source: BatchSource, epoch: int
+) -> None:
     """The steps of one epoch, as the training loop takes them."""
     for batch in source.training_batches(epoch, rank=0, processes=1):
-        loss = task(batch)["loss"]
+        loss = loss_of(batch)["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
 
 
-def measure(data: TrainingData, backbone: str, epochs: int, target_file: Path) -> dict:
+def measure(data: Path, backbone: str, epochs: int, target_file: Path) -> dict:
     """Seconds of making the targets once and of every epoch, cached and live."""
-    teacher = build_network(config_of("csi-alm", data.path, 0, backbone)).eval()
-    student = build_network(config_of("csi-alm-light", data.path, 0))
-    optimizer = torch.optim.AdamW(student.parameters())
+    with open_source(data, OPTIONS, OPTIONS.batch_users) as source:
+        radio = source.dataset.radio
+        choices = NetworkChoice(network=TEACHER, backbone=backbone), NetworkChoice(network=STUDENT)
+        teacher, student = (build_network(new_config(choice, radio)) for choice in choices)
+        teacher.eval()
+        optimizer = torch.optim.AdamW(student.parameters())
 
-    def live(batch: Batch) -> Relations:
-        with torch.no_grad():
-            return teacher.predict(batch.history, relations=True).relations
+        def live(batch: Batch) -> Relations:
+            with torch.no_grad():
+                return teacher.predict(batch.inputs, relations=True).relations
 
-    with data.open(BATCH_USERS, BATCH_ANTENNAS) as source:
         once = seconds(lambda: write_targets(target_file, teacher, source, key="benchmark"))
         with Targets(target_file) as targets:
             ways = {"cached": targets.relations, "live": live}
-            tasks = {
-                way: DistillTask(student, relations, DistillOptions(), "nmse")
-                for way, relations in ways.items()
-            }
+            losses = {way: DistillLoss(student, relations, OPTIONS) for way, relations in ways.items()}
             taken: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
             for epoch in range(epochs):
-                for way, task in tasks.items():
-                    taken[way].append(
-                        seconds(lambda task=task, epoch=epoch: train_epoch(task, optimizer, source, epoch))
-                    )
+                for way, loss_of in losses.items():
+                    epoch_of = partial(train_epoch, loss_of, optimizer, source, epoch)
+                    taken[way].append(seconds(epoch_of))
                     print(f"epoch {epoch + 1} {way}: {taken[way][-1]['wall']:.1f} s")
         users = len(source.train)
     return {"training_users": users, "targets_once_s": once, "epochs_s": taken}
@@ -90,8 +94,8 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path, target_file = Path(folder) / "data.h5", Path(folder) / "targets.h5"
-        generate(path, Recipe(users_per_drop=2), arguments.users)
-        measured = measure(TrainingData(path), arguments.backbone, arguments.epochs, target_file)
+        generate(path, DataOptions(users=arguments.users, users_per_drop=2))
+        measured = measure(path, arguments.backbone, arguments.epochs, target_file)
         megabytes = target_file.stat().st_size / 1e6
     cached, live = (
         statistics.median(row["wall"] for row in measured["epochs_s"][way]) for way in ("cached", "live")
@@ -102,8 +106,8 @@ def main() -> None:
         {
             "backbone": arguments.backbone,
             "threads": torch.get_num_threads(),
-            "batch_users": BATCH_USERS,
-            "batch_antennas": BATCH_ANTENNAS,
+            "batch_users": OPTIONS.batch_users,
+            "batch_antennas": OPTIONS.batch_antennas,
             **measured,
             "target_megabytes_per_user": megabytes / measured["training_users"],
             "live_over_cached": live / cached,

@@ -10,34 +10,36 @@ of the channels is non-commercial: these weights are for the table and are never
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 
 import torch
 from quadriga import write_quadriga
 from train_baselines import fit_batches
-from training_recipe import equal_options, noise
+from training_recipe import equal_options
 from training_record import users_of, write_record
 
-from edgecsi.channel.tr38901 import SHAPE
+from edgecsi.channel.tr38901_options import DataOptions
 from edgecsi.models import load_config
 from edgecsi.progress import say
-from edgecsi.training import TrainOptions
-from edgecsi.training.csi_alm import train_teacher
-from edgecsi.training.direct import train_direct
-from edgecsi.training.stage import TrainingData
+from edgecsi.training import NetworkChoice, TrainOptions
+from edgecsi.training.options import Objective
+from edgecsi.training.train import train_network
 
 
 def fine_tune(source: Path, data: Path, options: TrainOptions, folder: Path) -> None:
     """Continue the model of `source` on a dataset and write it to `folder`."""
     config = load_config(source)
-    options = fit_batches(config.name, options)
-    training = TrainingData(data, augmentation=noise(seed=options.seed))
-    write_record(folder, options=asdict(options) | {"start_from": source.name}, **users_of(data, None))
-    if config.name == "csi-alm":
-        train_teacher(training, config.backbone, config.backbone_folder, options, folder)
-    else:
-        train_direct(config.name, training, options, folder, config.backbone, config.backbone_folder)
+    options = fit_batches(config.name, options, config.radio)
+    told = options.model_dump(mode="json") | {"start_from": source.name}
+    write_record(folder, options=told, **users_of(data, options.max_users))
+    choice = NetworkChoice(
+        network=config.name,
+        network_options=config.options,
+        backbone=config.backbone,
+        backbone_folder=config.backbone_folder,
+    )
+    train_network(choice, data, options, folder)
 
 
 def main() -> None:
@@ -48,7 +50,7 @@ def main() -> None:
     parser.add_argument("--names", nargs="+", help="model folders; default: all in MODELS/tdd")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--learning-rate", type=float, default=5e-4)
-    parser.add_argument("--objective", choices=["nmse", "log-nmse"], default="log-nmse")
+    parser.add_argument("--objective", choices=get_args(Objective), default="log-nmse")
     parser.add_argument("--cache", type=Path, default=Path("build/tables"), help="where the dataset is kept")
     parser.add_argument("--threads", type=int, help="of PyTorch")
     arguments = parser.parse_args()
@@ -57,7 +59,7 @@ def main() -> None:
     arguments.cache.mkdir(parents=True, exist_ok=True)
     data = arguments.cache / "quadriga.h5"
     if not data.exists():
-        write_quadriga(arguments.quadriga, data, SHAPE)
+        write_quadriga(arguments.quadriga, data, DataOptions().radio)
     found = sorted(path.parent for path in (arguments.models / "tdd").glob("*/config.json"))
     for source in found:
         folder = arguments.models / "fine-tune" / "tdd" / source.name

@@ -22,40 +22,43 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from environment import environment
-from numpy.typing import NDArray
+from int8_engines import (
+    BASELINE,
+    FLOATS,
+    INT8,
+    build_engine,
+    builds_here,
+    export_graph,
+    export_plainly,
+    load_runner,
+    measured_rows,
+    new,
+    test_users,
+)
+from int8_report import show, show_timings
 from quadriga import write_quadriga
 from rich.console import Console
-from rich.table import Table
 
-from edgecsi.bundle import Goals
-from edgecsi.calib.calibration_set import CLEAN, CalibrationSet
+from edgecsi.calib.calibration_set import CalibrationSet
 from edgecsi.calib.candidates import candidates
+from edgecsi.calib.options import CalibrationOptions, QuantizationOptions
 from edgecsi.calib.qdq import quantize
 from edgecsi.calib.quantization import activation_thresholds, quantize_to_goals
-from edgecsi.calib.ranges import DEFAULT_METHOD, RANGE_METHODS
-from edgecsi.calib.sampling import Recipe, sample
-from edgecsi.channel import Dataset, add_noise, split
-from edgecsi.csi import CsiShape, to_complex, to_interleaved
-from edgecsi.export.targets import TARGETS
+from edgecsi.calib.ranges import RANGE_METHODS
+from edgecsi.calib.sampling import sample
+from edgecsi.export.targets import get_target
 from edgecsi.files import write_json
-from edgecsi.latency.plan import make_plan
-from edgecsi.latency.session import run_session
-from edgecsi.models import load
+from edgecsi.latency import make_plan, run_session
+from edgecsi.metrics import GoalBounds
+from edgecsi.models import ModelConfig
 from edgecsi.models.shipped import shipped
-from edgecsi.pipeline import work
-from edgecsi.pipeline.proof import Case, load_runner, measure
-from edgecsi.pipeline.timing import EngineSubject
+from edgecsi.stages.graph import GRAPH
+from edgecsi.stages.quantized import QUANTIZED
+from edgecsi.stages.timing import EngineSubject
 
 RESULT = Path(__file__).parent / "results" / "int8.json"
-GOALS = Goals(max_nmse_loss_db=0.05, max_worst_speed_loss_db=0.10)
-SNR_DB = (CLEAN, 20.0)
-NOISE_SEED = 7
-FLOATS = ("native-fp32", "native-bf16", "openvino-fp32", "openvino-bf16")
-INT8 = tuple(name for name, target in TARGETS.items() if target.calibrated)
-BATCH_USERS = 8
+GOALS = GoalBounds(max_nmse_loss_db=0.05, max_worst_speed_loss_db=0.10)
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,6 @@ class Domain:
     name: str
     data: Path
     calibration: Path
-
-
-def test_cases(domain: Domain, graph: Path, snr_db: float, limit: int) -> list[Case]:
-    """Test users with the FP32 engine's outputs on what the engines will see."""
-    reference = load_runner(graph)
-    with Dataset.open(domain.data) as dataset:
-        users = split(dataset).test
-        users = users[np.linspace(0, len(users) - 1, min(limit, len(users))).astype(int)]
-        return list(_cases(dataset, users, reference.run, snr_db))
-
-
-def _cases(dataset: Dataset, users: NDArray[np.int64], run: Any, snr_db: float) -> Iterator[Case]:
-    for first in range(0, len(users), BATCH_USERS):
-        some = users[first : first + BATCH_USERS]
-        history = dataset.history(some)
-        if snr_db != CLEAN:
-            history = add_noise(history, some, snr_db, NOISE_SEED)
-        student = to_complex(run(to_interleaved(history)).copy())
-        yield Case(history, student, dataset.future(some), dataset.speed_kmh[some])
 
 
 def graphs(
@@ -99,84 +83,41 @@ def graphs(
             yield f"mixed, {method}", mixed.graph, mixed.report.model_dump()
 
 
-def compare(domain: Domain, methods: Sequence[str], limit: int, folder: Path) -> dict[str, Any]:
+def compare(
+    domain: Domain, config: ModelConfig, methods: Sequence[str], limit: int, folder: Path
+) -> dict[str, Any]:
     """Build every engine of a domain and measure it. Engines stay in `folder`/<method>/<target>."""
-    graph = folder.parent / "graph"
-    float_graph = (graph / work.GRAPH).read_bytes()
-    work.build_engine(graph / work.GRAPH, "ort-fp32", _new(folder / "float" / "ort-fp32"))
-    cases = {snr: test_cases(domain, folder / "float" / "ort-fp32", snr, limit) for snr in SNR_DB}
+    exported, floats = folder.parent / "graph", folder / "float"
+    build_engine(exported, BASELINE, floats / BASELINE)
+    tested = test_users(domain.data, load_runner(floats / BASELINE, BASELINE, config), limit)
+
+    def measured(method: str, name: str) -> list[dict[str, Any]]:
+        return measured_rows(method, name, load_runner(folder / method / name, name, config), tested)
+
     rows, reports = [], {}
-    for name in FLOATS:
-        if not TARGETS[name].why_not_build():
-            work.build_engine(graph / work.GRAPH, name, _new(folder / "float" / name))
-            rows += _rows("float", name, folder / "float" / name, cases)
-    for method, lowered, report in graphs(domain, float_graph, methods):
+    for name in filter(builds_here, FLOATS):
+        build_engine(exported, name, floats / name)
+        rows += measured("float", name)
+    for method, quantized, report in graphs(domain, (exported / GRAPH).read_bytes(), methods):
         if report:
             reports[method] = report
-        source = _new(folder / method) / work.QUANTIZED
-        source.write_bytes(lowered)
-        for name in INT8:
-            work.build_engine(source, name, _new(folder / method / name))
-            rows += _rows(method, name, folder / method / name, cases)
-    return {"domain": domain.name, "test_users": sum(len(c.truth) for c in cases[CLEAN]), "rows": rows,
-            "quantizations": reports}  # fmt: skip
+        (new(folder / method) / QUANTIZED).write_bytes(quantized)
+        for name in filter(builds_here, INT8):
+            build_engine(folder / method, name, folder / method / name)
+            rows += measured(method, name)
+    users = sum(map(len, tested[None]))
+    return {"domain": domain.name, "test_users": users, "rows": rows, "quantizations": reports}
 
 
-def build_as_exported(student: Path, folder: Path) -> None:
-    """ONNX Runtime's engine of torch's own export, which nobody made faster."""
-    network = load(student)
-    example = torch.randn(2, *network.shape.history_shape, 2)
-    names = {"input_names": ["csi_history"], "output_names": ["csi_future"]}
-    users = ({0: torch.export.Dim("user", min=1)},)
-    _new(folder)
-    torch.onnx.export(
-        network,
-        (example,),
-        folder / work.GRAPH,
-        dynamo=True,
-        dynamic_shapes=users,
-        external_data=False,
-        **names,
-    )
-    work.build_engine(folder / work.GRAPH, "ort-fp32", _new(folder / "ort-fp32"))
-
-
-def _rows(method: str, target: str, engine: Path, cases: dict[float, list[Case]]) -> list[dict[str, Any]]:
-    """One engine at every level of SNR."""
-    runner, rows = load_runner(engine), []
-    for snr, some in cases.items():
-        measured = measure(runner, some)
-        speed, worst = measured.worst_speed
-        rows.append(
-            {
-                "method": method,
-                "target": target,
-                "snr_db": None if snr == CLEAN else snr,
-                "engine_executed": measured.engine_executed,
-                "nmse_db": measured.engine.nmse_mean_db,
-                "fp32_nmse_db": measured.reference.nmse_mean_db,
-                "nmse_loss_db": measured.loss_db,
-                "worst_speed_loss_db": worst,
-                "worst_speed_kmh": speed,
-                "relative_error_db": measured.relative_error_db,
-                "loss_per_speed_db": {
-                    row: value - measured.reference.per_speed_db[row]
-                    for row, value in measured.engine.per_speed_db.items()
-                },
-                "fp32_per_speed_db": measured.reference.per_speed_db,
-            }
-        )
-    return rows
-
-
-def timings(folder: Path, shape: CsiShape) -> dict[str, Any]:
+def timings(folder: Path, config: ModelConfig) -> dict[str, Any]:
     """Every engine of a domain that runs here, 1 and 2 threads, 1 and 8 users; ratios to ort-fp32."""
-    wanted = ["float/ort-fp32", "as exported/ort-fp32", *(f"float/{name}" for name in FLOATS)]
-    wanted += [f"{kind}, {DEFAULT_METHOD}/{name}" for kind in ("all", "mixed") for name in INT8]
+    wanted = [f"float/{BASELINE}", f"as exported/{BASELINE}", *(f"float/{name}" for name in FLOATS)]
+    method = QuantizationOptions().range_method
+    wanted += [f"{kind}, {method}/{name}" for kind in ("all", "mixed") for name in INT8]
     subjects = [
-        EngineSubject(path.name, folder / path, shape, label=str(path))
+        EngineSubject(path.name, folder / path, config.task.name, config.radio, label=str(path))
         for path in map(Path, wanted)
-        if (folder / path).exists() and not TARGETS[path.name].why_not_run()
+        if (folder / path).exists() and not get_target(path.name).why_not_run()
     ]
     plan = make_plan("quick", users=(1, 8), threads=(1, 2))
     report = run_session(subjects, plan.model_copy(update={"starts": 3, "calls": 300, "seconds": 2.0}))
@@ -193,41 +134,6 @@ def timings(folder: Path, shape: CsiShape) -> dict[str, Any]:
     ]
     baseline = {words: value for (name, words), value in p50.items() if name == wanted[0]}
     return {"baseline": wanted[0], "baseline_p50_ms": baseline, "ratios": rows}
-
-
-def show(found: dict[str, Any], console: Console) -> None:
-    """Method x target x speed, a table for each level of SNR."""
-    for snr in SNR_DB:
-        level = None if snr == CLEAN else snr
-        rows = [row for row in found["rows"] if row["snr_db"] == level]
-        speeds = sorted(rows[0]["loss_per_speed_db"], key=int)
-        title = f"{found['domain']}, {'clean' if level is None else f'{level:g} dB SNR'}: loss in dB by km/h"
-        table = Table("method", "target", "overall", *speeds, "error", title=title)
-        fp32 = rows[0]["fp32_per_speed_db"]
-        overall = f"{rows[0]['fp32_nmse_db']:.2f}"
-        table.add_row("NMSE", "ort-fp32", overall, *(f"{fp32[s]:.1f}" for s in speeds), "")
-        for row in rows:
-            losses = (f"{row['loss_per_speed_db'][speed]:+.2f}" for speed in speeds)
-            error = f"{row['relative_error_db']:.1f}"
-            table.add_row(row["method"], row["target"], f"{row['nmse_loss_db']:+.3f}", *losses, error)
-        console.print(table)
-    for method, report in found["quantizations"].items():
-        console.print(f"{method}: {100 * report['int8_share']:.0f} % of the multiplications in INT8")
-
-
-def show_timings(found: dict[str, Any], console: Console) -> None:
-    """Ratios to ort-fp32."""
-    table = Table("engine", "setting", "p50 ms", f"ratio to {found['baseline']}", title="Time per call")
-    for row in found["ratios"]:
-        setting = f"{row['setting']['users']} users, {row['setting']['threads']} threads"
-        interval = f"{row['ratio']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
-        table.add_row(row["subject"], setting, f"{row['p50_ms']:.2f}", interval)
-    console.print(table)
-
-
-def _new(folder: Path) -> Path:
-    folder.mkdir(parents=True)
-    return folder
 
 
 def main() -> None:
@@ -250,21 +156,24 @@ def main() -> None:
     console = Console(width=160)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        work.export(arguments.student, _new(folder / "graph"))
-        shape = CsiShape(**work.read_json(folder / "graph" / "student.json")["shape"])
+        config = export_graph(arguments.student, folder / "graph")
         sources = {"Sionna": arguments.data}
         if arguments.quadriga:
             sources["QuaDRiGa"] = folder / "quadriga.h5"
-            write_quadriga(arguments.quadriga, sources["QuaDRiGa"], shape)
+            write_quadriga(arguments.quadriga, sources["QuaDRiGa"], config.radio)
+        options = CalibrationOptions(users=arguments.users, held_out=arguments.held_out)
         findings = []
         for domain_name, data in sources.items():
             domain = Domain(domain_name, data, folder / f"{domain_name}.cal.h5")
-            sample(data, domain.calibration, Recipe(arguments.users, arguments.held_out))
-            findings.append(compare(domain, arguments.methods, arguments.test_users, folder / domain_name))
+            sample(data, domain.calibration, options)
+            place = folder / domain_name
+            findings.append(compare(domain, config, arguments.methods, arguments.test_users, place))
             show(findings[-1], console)
         if not arguments.no_timing:
-            build_as_exported(arguments.student, folder / "Sionna" / "as exported")
-        times = None if arguments.no_timing else timings(folder / "Sionna", shape)
+            plain = folder / "Sionna" / "as exported"
+            export_plainly(arguments.student, plain)
+            build_engine(plain, BASELINE, plain / BASELINE)
+        times = None if arguments.no_timing else timings(folder / "Sionna", config)
         if times:
             show_timings(times, console)
     write_json(

@@ -7,80 +7,89 @@ depend on its weights, so one that is not trained is timed as it is drawn.
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import torch
-from predictors import NETWORKS, Steps, sizes
+from predictors import TASK, Row, sizes, table_networks
 
-from edgecsi.bundle import GoldenSet
-from edgecsi.channel.tr38901 import SHAPE, STEP_S
 from edgecsi.errors import ModelError
+from edgecsi.latency import (
+    LatencyReport,
+    Measurable,
+    NetworkSubject,
+    Started,
+    Subject,
+    make_plan,
+    run_session,
+)
 from edgecsi.latency.environment import available_cpus
-from edgecsi.latency.plan import make_plan
-from edgecsi.latency.results import LatencyReport, Subject
-from edgecsi.latency.session import run_session
-from edgecsi.latency.subjects import Measurable, NetworkSubject, Started
-from edgecsi.models import ModelConfig, build_network, load_config, save
-from edgecsi.models.baselines import RidgeAr, bin_rotation, hold_last, phase_rotation
-from edgecsi.models.folder import LLM_BACKED, STUDENTS, trained_state
+from edgecsi.models import Network, build_network, load_config, save
+from edgecsi.models.baselines import Predict
+from edgecsi.models.folder import trained_state
 from edgecsi.progress import say
+from edgecsi.radio import RadioSetting
+from edgecsi.tasks import TASKS
+from edgecsi.training import NetworkChoice
+from edgecsi.training.train import new_config
 
 SHORT = {"starts": 1, "cap_seconds": 6.0, "network_cap_seconds": 6.0}  # a rough median will do
-CLASSICAL: dict[str, Steps] = {
-    "hold last": hold_last,
-    "phase rotation per user": phase_rotation,
-    "rotation per angle-delay bin": bin_rotation,
-    "ridge AR per bin, order 8": RidgeAr(8, 0.3, pooled=False),
-    "ridge AR, pooled, order 8": RidgeAr(8, 0.3),
-}
 
 
 @dataclass(frozen=True)
-class ClassicalSubject:
+class BaselineSubject:
     """A predictor without a network, timed like one."""
 
     name: str
-    predict: Steps
+    predict: Predict
+    radio: RadioSetting
 
     def describe(self) -> Subject:
         """It runs anywhere."""
-        return Subject(name=self.name, kind="network", engine="numpy", precision="fp64")
+        return Subject(
+            name=self.name, kind="network", engine="numpy", precision="fp64", task=TASK, radio=self.radio
+        )
 
-    def golden(self) -> GoldenSet | None:
+    def golden(self) -> None:
         """It has none."""
-        return None
 
     def start(self, threads: int) -> Started:
         """Nothing to load. Numpy's small systems stay on one thread."""
-        return Started(lambda history: self.predict(history, SHAPE.future), SHAPE)
+        return Started(self.predict, TASKS.get(TASK), self.radio)
 
 
-def size_panel(folder: Path, backbone: str = "smollm2") -> dict[str, Any]:
-    """The table, from the model folders in `folder` and, where they are missing, new networks."""
-    subjects: list[Measurable] = [ClassicalSubject(*item) for item in CLASSICAL.items()]
-    facts: dict[str, dict[str, Any]] = {name: {"parameters": 0} for name in CLASSICAL}
-    reasons: dict[str, str] = {}
+def size_panel(
+    folder: Path, radio: RadioSetting, baselines: Sequence[Row], backbone: str = "smollm2"
+) -> dict[str, Any]:
+    """The table, from baselines, the model folders in `folder` and, where they are missing, new networks."""
+    subjects: list[Measurable] = []
+    facts: dict[str, dict[str, Any]] = {}
+    reasons: dict[str, str | None] = {}
+    for row in baselines:
+        facts[row.name], reasons[row.name] = {} if row.reason else row.facts, row.reason
+        subjects += [BaselineSubject(row.name, at(None), radio) for at in row.predictors.values()]
     with tempfile.TemporaryDirectory() as work:
-        for name in (name for name in NETWORKS if name in (*LLM_BACKED, *STUDENTS)):
+        for network in table_networks():
+            name, place = network.name, folder / network.name
             try:
-                place = folder / name
                 trained = (place / "config.json").is_file()
-                place = place if trained else _untrained(name, backbone, Path(work) / name)
+                place = place if trained else _untrained(network, radio, backbone, Path(work) / name)
                 facts[name] = _facts(place, trained)
                 subjects.append(NetworkSubject(place))
             except ModelError as error:
                 facts[name], reasons[name] = {}, str(error)
         report = _measure(subjects)
-    return _panel(facts, reasons, _medians(report))
+    return _panel(facts, reasons, _medians(report), radio.antennas)
 
 
-def _untrained(name: str, backbone: str, folder: Path) -> Path:
-    torch.manual_seed(0)
-    needed = backbone if name in LLM_BACKED else None
-    config = ModelConfig(name=name, shape=SHAPE, duplex="tdd", step_s=STEP_S, backbone=needed)
+def _untrained(network: Network, radio: RadioSetting, backbone: str, folder: Path) -> Path:
+    config = new_config(
+        NetworkChoice(network=network.name, backbone=backbone if network.backbone else None), radio
+    )
+    torch.manual_seed(config.seed)
     save(folder, config, trained_state(build_network(config)), [])
     return folder
 
@@ -116,19 +125,21 @@ def _medians(report: LatencyReport) -> dict[str, dict[str, float]]:
 
 
 def _panel(
-    facts: dict[str, dict[str, Any]], reasons: dict[str, str], medians: dict[str, dict[str, float]]
+    facts: dict[str, dict[str, Any]],
+    reasons: dict[str, str | None],
+    medians: dict[str, dict[str, float]],
+    antennas: int,
 ) -> dict[str, Any]:
     sizes = {"parameters, M": "parameters", "trained, M": "trained_parameters"}
     rows = []
     for name, known in facts.items():
         values = {column: [known[key] / 1e6] for column, key in sizes.items() if key in known}
         values |= {column: [times[name]] for column, times in medians.items() if name in times}
-        title = NETWORKS.get(name, name)
         rows.append(
-            {"name": title, "facts": known, "reason": reasons.get(name), "seeds": [0], "values": values}
+            {"name": name, "facts": known, "reason": reasons.get(name), "seeds": [0], "values": values}
         )
     return {
-        "title": "Parameters, and time per call for one user (32 antennas), median",
+        "title": f"Parameters, and time per call for one user ({antennas} antennas), median",
         "x": "setting",
         "unit": "size and time",
         "digits": 3,

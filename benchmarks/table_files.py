@@ -1,8 +1,11 @@
 """A table as JSON, and Markdown and a plot drawn from that JSON.
 
 {"table": name, "about": ..., "settings": {...}, "environment": {...}, "panels": [
-    {"title": ..., "x": ..., "unit": ..., "columns": [...], "rows": [
-        {"name": ..., "facts": {...}, "reason": None or text, "values": {column: [one value per seed]}}]}]}
+    {"title": ..., "x": ..., "unit": ..., "columns": [...], "steps_of": column, "rows": [
+        {"name": ..., "facts": {...}, "reason": None or text, "values": {column: [one value per seed]},
+         "steps_db": {column: [one list of the steps ahead per seed]}}]}]}
+
+What was measured before steps were recorded has no `steps_db`.
 """
 
 from __future__ import annotations
@@ -45,15 +48,16 @@ def with_rows(table: Json, more: Json, order: Sequence[str]) -> Json:
     if table["settings"] != more["settings"]:
         raise SystemExit(f"the table {table['table']} was measured with {table['settings']}")
     place = {name: index for index, name in enumerate(order)}
-    new = {panel["title"]: {row["name"]: row for row in panel["rows"]} for panel in more["panels"]}
+    new = {panel["title"]: panel for panel in more["panels"]}
     for panel in table["panels"]:
-        found = new[panel["title"]]
+        found = {row["name"]: row for row in new[panel["title"]]["rows"]}
         rows = {row["name"]: row for row in panel["rows"]}
         names = list(rows)
         first = next((index for index, name in enumerate(names) if name in place), len(names))
         named = sorted(place.keys() & (rows.keys() | found.keys()), key=place.__getitem__)
         behind = [name for name in names[first:] if name not in place]
-        panel["rows"] = [found.get(name) or rows[name] for name in (*names[:first], *named, *behind)]
+        merged = [found.get(name) or rows[name] for name in (*names[:first], *named, *behind)]
+        panel |= new[panel["title"]] | {"rows": merged}
     return table | {"environment": more["environment"]}
 
 
@@ -67,6 +71,7 @@ def markdown(table: Json) -> str:
         lines += [_line([f"{panel['unit']} by {panel['x']}", *panel["columns"]])]
         lines += ["|---" * (1 + len(panel["columns"])) + "|"]
         lines += [_line([row["name"], *_cells(row, panel)]) for row in panel["rows"]]
+        lines += _steps(panel)
     heads = ["row", "in", "parameters", "trained or chosen on", "epochs", "hardware"]
     lines += ["", "## Rows", "", _line(heads), "|---" * len(heads) + "|"]
     lines += [_line(cells) for cells in _row_facts(table["panels"])]
@@ -104,6 +109,19 @@ def _cells(row: Json, panel: Json) -> list[str]:
         return [row["reason"] or "", *[""] * (len(columns) - 1)]
     digits = panel.get("digits", 2)
     return [number(values[name], digits) if values.get(name) else "" for name in columns]
+
+
+def _steps(panel: Json) -> list[str]:
+    """The rows of one column by step ahead, those whose steps were recorded."""
+    column = panel.get("steps_of")
+    recorded = {row["name"]: row.get("steps_db", {}).get(column) for row in panel["rows"]}
+    found = {name: seeds for name, seeds in recorded.items() if seeds}
+    if not found:
+        return []
+    steps = [str(step + 1) for step in range(max(len(seed) for seeds in found.values() for seed in seeds))]
+    lines = ["", _line([f"{panel['unit']} by step ahead, {column}", *steps]), "|---" * (1 + len(steps)) + "|"]
+    rows = ((name, zip(*seeds, strict=True)) for name, seeds in found.items())
+    return lines + [_line([name, *(number(list(step)) for step in by_step)]) for name, by_step in rows]
 
 
 def _line(cells: list[str]) -> str:

@@ -24,87 +24,44 @@ Writes benchmarks/results/tables/<table>.
 from __future__ import annotations
 
 import argparse
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from ablation import ABLATION, CHOICE, distillation_gain
-from channels import DUPLEXES, TEST_SEED, VALIDATION_SEED, Duplex, channels
+from channels import DUPLEXES
 from environment import environment
-from numpy.typing import NDArray
-from panels import noise_words, snr_panel, speed_panel
-from predictors import FEW_SHOT, NETWORKS, Row, SnrDb, classical, networks
-from quadriga import write_quadriga
+from panels import group_panel, noise_words, snr_panel
+from predictors import FEW_SHOT, NAMES, Row, SnrDb, classical, in_mixed_noise, networks
 from size_table import size_panel
 from table_files import Json, markdown, read_table, with_rows, write_table
+from table_settings import Settings, everyone, spread
 
 from edgecsi.channel import Dataset, split
-from edgecsi.channel.tr38901 import SHAPE, Recipe
 from edgecsi.progress import say
 
 RESULTS = Path(__file__).parent / "results" / "tables"
 SPEED_SNRS: tuple[SnrDb, ...] = (20.0, None)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """models, quadriga: see above; users, validation: how many of each test set and for choosing.
-
-    only: names of the rows to measure; none: all of them.
-    """
-
-    models: Path
-    cache: Path
-    quadriga: Path | None = None
-    users: int = 120
-    validation: int = 60
-    only: tuple[str, ...] = ()
-
-    @contextmanager
-    def validation_rows(self, duplex: str) -> Iterator[list[Row]]:
-        """Classical predictors chosen on the channels that the networks are trained on."""
-        if self.only:
-            yield []
-            return
-        path = channels(self.cache, Recipe(duplex=duplex, seed=VALIDATION_SEED), self.validation)
-        with Dataset.open(path) as dataset:
-            yield classical(dataset, np.arange(len(dataset)))
-
-    def networks(self, folder: Path, names: Mapping[str, str] = NETWORKS) -> list[Row]:
-        """The rows of a folder of models."""
-        return [row for row in networks(folder, names) if not self.only or row.name in self.only]
-
-    def test_set(self, duplex: str, **recipe: Any) -> Path:
-        """Test channels, UMa NLoS at 10 to 100 km/h unless the recipe says otherwise."""
-        return channels(self.cache, Recipe(duplex=duplex, seed=TEST_SEED, **recipe), self.users)
-
-
-def _all(path: Path) -> NDArray[np.int64]:
-    with Dataset.open(path) as dataset:
-        return np.arange(len(dataset))
-
-
 def _by_speed(
     settings: Settings,
     where: str,
     collection: str = "",
-    names: Mapping[str, str] = NETWORKS,
-    **recipe: Any,
+    names: Mapping[str, str] = NAMES,
+    **options: Any,
 ) -> list[Json]:
     """Panels by speed for both duplex modes and the SNRs of SPEED_SNRS."""
     panels = []
     for duplex in DUPLEXES:
-        path = settings.test_set(duplex, **recipe)
+        path = settings.test_set(duplex, **options)
         with settings.validation_rows(duplex) as baselines:
-            rows = [*baselines, *settings.networks(settings.models / collection / duplex, names)]
+            rows = [*baselines, *settings.networks(duplex, collection, names)]
             for snr in SPEED_SNRS:
                 title = f"{duplex.upper()}, {where}, {noise_words(snr)}"
-                panels.append(speed_panel(title, rows, path, _all(path), snr))
+                panels.append(group_panel(title, rows, path, everyone(path), snr))
     return panels
 
 
@@ -128,10 +85,10 @@ def snr(settings: Settings) -> list[Json]:
     panels = []
     for duplex in DUPLEXES:
         with settings.validation_rows(duplex) as baselines:
-            rows = [*baselines, *settings.networks(settings.models / duplex)]
+            rows = [*baselines, *settings.networks(duplex)]
             for words, speeds in (("30 km/h", (30.0, 30.0)), ("10-100 km/h", (10.0, 100.0))):
                 path = settings.test_set(duplex, speed_kmh=speeds)
-                panels.append(snr_panel(f"{duplex.upper()}, UMa NLoS, {words}", rows, path, _all(path)))
+                panels.append(snr_panel(f"{duplex.upper()}, UMa NLoS, {words}", rows, path, everyone(path)))
     return panels
 
 
@@ -140,8 +97,8 @@ def ablation(settings: Settings) -> list[Json]:
     panels = []
     for duplex in DUPLEXES:
         path = settings.test_set(duplex)
-        rows = settings.networks(settings.models / "ablation" / duplex, ABLATION)
-        panel = snr_panel(f"{duplex.upper()}, UMa NLoS, 10-100 km/h", rows, path, _all(path))
+        rows = settings.networks(duplex, "ablation", ABLATION)
+        panel = snr_panel(f"{duplex.upper()}, UMa NLoS, 10-100 km/h", rows, path, everyone(path))
         if not settings.only:
             panel["rows"] += distillation_gain(panel["rows"])
         panels.append(panel)
@@ -150,60 +107,46 @@ def ablation(settings: Settings) -> list[Json]:
 
 def choice(settings: Settings) -> list[Json]:
     """Options of distillation and the range of the training noise, judged on validation users."""
-    recipe = Recipe(duplex="tdd", seed=VALIDATION_SEED)
-    path = channels(settings.cache, recipe, settings.validation)
-    rows = settings.networks(settings.models / "choice" / "tdd", CHOICE)
-    return [snr_panel("TDD, UMa NLoS, validation users, 10-100 km/h", rows, path, _all(path))]
+    with settings.validation_set("tdd") as dataset:
+        rows, users = settings.networks("tdd", "choice", CHOICE), np.arange(len(dataset))
+        return [snr_panel("TDD, UMa NLoS, validation users, 10-100 km/h", rows, dataset.path, users)]
 
 
 def size(settings: Settings) -> list[Json]:
     """Parameters and inference time."""
-    return [size_panel(settings.models / "tdd")]
+    with settings.validation_set("tdd") as dataset:
+        baselines = in_mixed_noise(dataset, np.arange(len(dataset)))
+        return [size_panel(settings.models / "tdd", dataset.radio, baselines)]
 
 
 def cross_simulator(settings: Settings) -> list[Json]:
     """Trained and chosen on Sionna, tested on QuaDRiGa."""
     panels = []
     for duplex in DUPLEXES:
-        with _quadriga(settings, duplex) as path, settings.validation_rows(duplex) as baselines:
-            users = _spread(_all(path), settings.users)
-            rows = [*baselines, *settings.networks(settings.models / duplex)]
+        with settings.quadriga_set(duplex) as path, settings.validation_rows(duplex) as baselines:
+            users = spread(everyone(path), settings.users)
+            rows = [*baselines, *settings.networks(duplex)]
             where = f"{duplex.upper()}, QuaDRiGa UMa NLoS"
             panels.append(snr_panel(f"{where}, 10-100 km/h", rows, path, users))
             panels += [
-                speed_panel(f"{where}, {noise_words(snr)}", rows, path, users, snr) for snr in SPEED_SNRS
+                group_panel(f"{where}, {noise_words(snr)}", rows, path, users, snr) for snr in SPEED_SNRS
             ]
     return panels
 
 
 def fine_tune(settings: Settings) -> list[Json]:
     """Fine-tuned on speed blocks of QuaDRiGa and tested on others; beside it the models as they were."""
-    with _quadriga(settings) as path, Dataset.open(path) as dataset:
+    with settings.quadriga_set() as path, Dataset.open(path) as dataset:
         users = split(dataset)
-        test = _spread(users.test, settings.users)
-        before = [row for row in networks(settings.models / "tdd") if row.predictors]
+        test = spread(users.test, settings.users)
+        before = [row for row in networks(settings.models / "tdd", dataset.radio) if row.predictors]
         tuned = [
             Row(f"{row.name}, fine-tuned", row.predictors, row.facts, row.reason)
-            for row in networks(settings.models / "fine-tune" / "tdd")
+            for row in networks(settings.models / "fine-tune" / "tdd", dataset.radio)
         ]
-        rows = [*classical(dataset, _spread(users.val, settings.validation)), *before, *tuned]
+        rows = [*classical(dataset, spread(users.val, settings.validation)), *before, *tuned]
         rows = [row for row in rows if not settings.only or row.name in settings.only]
         return [snr_panel("TDD, QuaDRiGa UMa NLoS, speed blocks that nothing saw", rows, path, test)]
-
-
-@contextmanager
-def _quadriga(settings: Settings, duplex: Duplex = "tdd") -> Iterator[Path]:
-    if settings.quadriga is None:
-        raise SystemExit("this table needs --quadriga ARCHIVE")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "quadriga.h5"
-        write_quadriga(settings.quadriga, path, SHAPE, duplex)
-        yield path
-
-
-def _spread(users: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-    """At most `count` of them, evenly, so that every speed has its share."""
-    return users[np.linspace(0, len(users) - 1, min(count, len(users))).astype(int)]
 
 
 TABLES: dict[str, Callable[[Settings], list[Json]]] = {
@@ -256,7 +199,7 @@ def main() -> None:
         say(f"table {name}")
         table = build(name, settings)
         if settings.only:
-            order = [*NETWORKS.values(), *ABLATION.values(), *CHOICE.values()]
+            order = [*NAMES.values(), *ABLATION.values(), *CHOICE.values()]
             table = with_rows(read_table(arguments.output, name), table, order)
         write_table(arguments.output, table)
         print(markdown(table))

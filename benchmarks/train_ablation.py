@@ -6,30 +6,31 @@
 
 Teachers: the LLM's weights drawn at random, and no LLM; else as train_reference.py trains the reference
 teacher with `--budget`. Students: no distillation, distillation, and variants of its relations; every variant
-and seed gets the same users, epochs and learning rate, and the noise is the same for all, so that the teacher
-runs over the data once. Seeds are of the students' weights. What is there already is kept. `choice` is what
-distillation's options and the range of the noise are chosen by, on validation users.
+gets the same epochs and learning rate and, for a seed, the same users, noise and first weights, so that the
+teacher runs over the data once per seed. What is there already is kept. `choice` is what distillation's
+options and the range of the noise are chosen by, on validation users.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 from channels import DUPLEXES
-from train_reference import BUDGETS, train_reference_teacher
-from training_recipe import equal_options, noise
+from train_reference import BUDGETS, STUDENT, TEACHER, steps_of, train_steps
+from training_recipe import equal_options
 from training_record import users_of, write_record
 
-from edgecsi.distill.stage import STUDENT, make_targets, train_student
-from edgecsi.distill.task import DistillOptions
+from edgecsi.distill.distill import train_student
+from edgecsi.distill.options import DistillOptions
+from edgecsi.distill.targets import make_targets
 from edgecsi.progress import say
-from edgecsi.training import TrainOptions
-from edgecsi.training.direct import train_direct
-from edgecsi.training.stage import TrainingData
+from edgecsi.training import NetworkChoice, TrainOptions
+from edgecsi.training.options import ExampleOptions, Objective
+from edgecsi.training.train import train_network
 
 TEACHERS = {"csi-alm-random": "smollm2:random", "csi-alm-no-llm": "smollm2:none"}  # folder -> backbone
 
@@ -38,7 +39,7 @@ TEACHERS = {"csi-alm-random": "smollm2:random", "csi-alm-no-llm": "smollm2:none"
 class Variant:
     """What differs from the options that the command line gives.
 
-    distillation: of DistillOptions; None: no distillation. noise: of the Augmentation.
+    distillation: of DistillOptions; None: no distillation. noise: of TrainOptions.
     """
 
     distillation: dict[str, Any] | None = None
@@ -48,13 +49,13 @@ class Variant:
 ABLATION = {
     "direct": Variant(),
     "distilled": Variant({}),
-    "qq": Variant({"parts": ("query",)}),
-    "kk": Variant({"parts": ("key",)}),
-    "vv": Variant({"parts": ("value",)}),
-    "scope-all": Variant({"scope": "all"}),
+    "qq": Variant({"relation_parts": ("query",)}),
+    "kk": Variant({"relation_parts": ("key",)}),
+    "vv": Variant({"relation_parts": ("value",)}),
+    "scope-all": Variant({"relation_scope": "all"}),
     "weight-0.01": Variant({"weight": 0.01}),
     "weight-1": Variant({"weight": 1.0}),
-    "heads-8": Variant({"heads": 8}),
+    "heads-8": Variant({"relation_heads": 8}),
 }
 CHOICE = {
     **{
@@ -68,32 +69,20 @@ CHOICE = {
 COLLECTIONS = {"ablation": ABLATION, "choice": CHOICE}
 
 
-def train(
-    variant: Variant,
-    data: TrainingData,
-    options: TrainOptions,
-    distillation: DistillOptions,
-    targets: Path,
-    folder: Path,
-) -> None:
-    """One student; the targets are those of the teacher for these data."""
+def train(variant: Variant, data: Path, options: DistillOptions, targets: Path, folder: Path) -> None:
+    """One student; the targets are those of the teacher for these data and options."""
     if (folder / "config.json").is_file():
         say(f"{folder} is there")
         return
-    data = replace(data, augmentation=replace(data.augmentation, **variant.noise))
-    changes = variant.distillation
-    chosen = None if changes is None else replace(distillation, **changes)
-    write_record(
-        folder,
-        options=asdict(options),
-        distillation=chosen and asdict(chosen),
-        noise=asdict(data.augmentation),
-        **users_of(data.path, data.max_users),
-    )
-    if chosen is None:
-        train_direct(STUDENT, data, options, folder)
+    distils = variant.distillation is not None
+    options = options.model_copy(update=variant.noise | (variant.distillation or {}))
+    used = options if distils else TrainOptions.part_of(options)
+    write_record(folder, options=used.model_dump(mode="json"), **users_of(data, options.max_users))
+    choice = NetworkChoice(network=STUDENT)
+    if distils:
+        train_student(targets, choice, data, options, folder)
     else:
-        train_student(targets, data, options, chosen, folder)
+        train_network(choice, data, used, folder)
 
 
 def main() -> None:
@@ -112,7 +101,7 @@ def main() -> None:
     )
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--learning-rate", type=float, default=3e-3)
-    parser.add_argument("--objective", choices=["nmse", "log-nmse"], default="log-nmse")
+    parser.add_argument("--objective", choices=get_args(Objective), default="log-nmse")
     parser.add_argument("--weight", type=float, default=0.1, help="of the relation loss (lambda 2)")
     parser.add_argument("--relation-heads", type=int, default=32)
     parser.add_argument("--noise-draws", type=int, default=4, help="different noise per user")
@@ -127,23 +116,27 @@ def main() -> None:
     collection = COLLECTIONS[arguments.collection]
     variants = {name: collection[name] for name in arguments.variants or collection}
     place = arguments.models / arguments.collection / arguments.duplex
-    for teacher in arguments.teachers:
-        if not (place / teacher / "config.json").is_file():
-            budget = BUDGETS[arguments.budget][arguments.duplex]
-            train_reference_teacher(budget, arguments.data, TEACHERS[teacher], place / teacher)
-    data = TrainingData(arguments.data, arguments.users, noise(arguments.noise_draws))
-    options = equal_options(
-        arguments.epochs, learning_rate=arguments.learning_rate, objective=arguments.objective
+    for name in arguments.teachers:
+        steps = steps_of(TEACHER, arguments.duplex, arguments.budget)
+        steps = [step.changed({"teacher.backbone": TEACHERS[name]}) for step in steps]
+        train_steps(steps, place / name, arguments.cache, data=arguments.data)
+    alike = equal_options(
+        arguments.epochs,
+        learning_rate=arguments.learning_rate,
+        objective=arguments.objective,
+        max_users=arguments.users,
+        noise_draws=arguments.noise_draws,
     )
-    distillation = DistillOptions(arguments.weight, arguments.relation_heads)
-    targets = arguments.cache / f"targets-{arguments.duplex}.h5"
-    if any(variant.distillation is not None for variant in variants.values()):
-        arguments.cache.mkdir(parents=True, exist_ok=True)
-        make_targets(arguments.teacher, data, options, targets)
+    distillation = {"weight": arguments.weight, "relation_heads": arguments.relation_heads}
     for seed in arguments.seeds:
+        options = DistillOptions.part_of(alike, **distillation, seed=seed)
+        targets = arguments.cache / f"targets-{arguments.duplex}-{seed}.h5"
+        if any(variant.distillation is not None for variant in variants.values()):
+            arguments.cache.mkdir(parents=True, exist_ok=True)
+            make_targets(arguments.teacher, arguments.data, ExampleOptions.part_of(options), targets)
         for name, variant in variants.items():
             folder = place / f"{STUDENT}-{name}-{seed}"
-            train(variant, data, replace(options, seed=seed), distillation, targets, folder)
+            train(variant, arguments.data, options, targets, folder)
 
 
 if __name__ == "__main__":

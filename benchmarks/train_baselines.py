@@ -14,40 +14,37 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
-from channels import DUPLEXES, Duplex, channels
-from training_recipe import CLEAN_SHARE, DATA_SEED, NEW_EVERY_EPOCH, SNR_DB, equal_options, noise
+from channels import DUPLEXES, channels
+from predictors import table_networks
+from training_recipe import DATA_SEED, NOISE, equal_options
 from training_record import users_of, write_record
 
-from edgecsi.channel.tr38901 import SHAPE, Recipe
-from edgecsi.models.folder import LLM_BACKED
+from edgecsi.channel import Dataset
+from edgecsi.channel.tr38901_options import DataOptions
+from edgecsi.models import NETWORKS
 from edgecsi.progress import say
-from edgecsi.training import TrainOptions
-from edgecsi.training.direct import NAMES, train_direct
-from edgecsi.training.stage import TrainingData
+from edgecsi.radio import Duplex, RadioSetting
+from edgecsi.training import NetworkChoice, TrainOptions
+from edgecsi.training.options import Objective
+from edgecsi.training.train import train_network
 
 TRAINING_SHARE = 0.8  # of a dataset's users
 FOLDERS = {"csi-alm-light": "csi-alm-light-direct"}  # network -> its folder, where it isn't its name
-WHOLE_ARRAY = ("csi-alm-light-ad",)  # networks that see all antennas at once
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every network gets alike. rates: the learning rates to be searched; users: None for all."""
+    """What every network gets alike. rates: the learning rates to be searched."""
 
     data: Path
-    users: int | None
     options: TrainOptions
     rates: tuple[float, ...]
-    draws: int
     backbone: str
-
-    def training_data(self, seed: int) -> TrainingData:
-        """The same users for every seed, in other noise."""
-        return TrainingData(self.data, self.users, noise(self.draws, seed))
 
 
 def train(name: str, seed: int, plan: Plan, folder: Path) -> None:
@@ -56,13 +53,12 @@ def train(name: str, seed: int, plan: Plan, folder: Path) -> None:
         say(f"{folder} is there")
         return
     found = search(name, seed, plan, folder.with_name(f".{folder.name}.search"))
-    options = replace(plan.options, learning_rate=min(found, key=found.get), seed=seed)
+    options = plan.options.model_copy(update={"learning_rate": min(found, key=found.get), "seed": seed})
     write_record(  # before the training, so that a killed one is recorded too
         folder,
-        options=asdict(options),
+        options=options.model_dump(mode="json"),
         validation_db_by_learning_rate={f"{rate:g}": value for rate, value in found.items()},
-        noise={"snr_db": SNR_DB, "clean_share": CLEAN_SHARE, "draws": plan.draws},
-        **users_of(plan.data, plan.users),
+        **users_of(plan.data, options.max_users),
     )
     run(name, plan, options, folder)
     shutil.rmtree(folder.with_name(f".{folder.name}.search"), ignore_errors=True)
@@ -75,9 +71,9 @@ def search(name: str, seed: int, plan: Plan, folder: Path) -> dict[float, float 
     found = {}
     for rate in plan.rates:
         place = folder / f"{rate:g}"
-        short = replace(plan.options, epochs=-(-plan.options.epochs // 5), learning_rate=rate, seed=seed)
+        short = {"epochs": -(-plan.options.epochs // 5), "learning_rate": rate, "seed": seed}
         if not (place / "config.json").is_file():
-            run(name, plan, short, place)
+            run(name, plan, plan.options.model_copy(update=short), place)
         log = json.loads((place / "log.json").read_text())
         found[rate] = min(entry["validation_nmse_mean_db"] for entry in log)
     return found
@@ -86,16 +82,18 @@ def search(name: str, seed: int, plan: Plan, folder: Path) -> dict[float, float 
 def run(name: str, plan: Plan, options: TrainOptions, folder: Path) -> None:
     """One training."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    backbone = plan.backbone if name in LLM_BACKED else None
-    train_direct(name, plan.training_data(options.seed), fit_batches(name, options), folder, backbone)
+    backbone = plan.backbone if NETWORKS.get(name).backbone else None
+    with Dataset.open(plan.data) as dataset:
+        options = fit_batches(name, options, dataset.radio)
+    train_network(NetworkChoice(network=name, backbone=backbone), plan.data, options, folder)
 
 
-def fit_batches(name: str, options: TrainOptions) -> TrainOptions:
+def fit_batches(name: str, options: TrainOptions, radio: RadioSetting) -> TrainOptions:
     """As many antennas at once as the network needs, with as many rows in a batch as asked for."""
-    if name not in WHOLE_ARRAY:
+    if not NETWORKS.get(name).requires_array:
         return options
-    rows = options.batch_users * options.batch_antennas
-    return replace(options, batch_antennas=SHAPE.antennas, batch_users=max(1, rows // SHAPE.antennas))
+    rows, antennas = options.batch_users * options.batch_antennas, radio.antennas
+    return options.model_copy(update={"batch_antennas": antennas, "batch_users": max(1, rows // antennas)})
 
 
 def dataset(arguments: argparse.Namespace, duplex: Duplex) -> Path:
@@ -103,23 +101,27 @@ def dataset(arguments: argparse.Namespace, duplex: Duplex) -> Path:
     if arguments.data:
         return arguments.data
     drawn = -(-int(arguments.users / TRAINING_SHARE) // 10) * 10  # whole drops
-    return channels(arguments.cache, Recipe(duplex=duplex, seed=DATA_SEED), drawn)
+    return channels(arguments.cache, DataOptions(duplex=duplex, seed=DATA_SEED, users=drawn))
 
 
 def main() -> None:
     """Every network in every duplex mode with every seed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--networks", nargs="+", choices=NAMES, default=[n for n in NAMES if n != "llm4cp"])
+    small = [row.name for row in table_networks() if not row.backbone]
+    names = [row.name for row in table_networks()]
+    parser.add_argument("--networks", nargs="+", choices=names, default=small, help="default: without an LLM")
     parser.add_argument("--duplex", nargs="+", choices=DUPLEXES, default=list(DUPLEXES))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--users", type=int, default=720, help="that train")
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--learning-rates", type=float, nargs="+", default=[3e-4, 1e-3, 3e-3])
-    parser.add_argument("--objective", choices=["nmse", "log-nmse"], default="log-nmse")
+    parser.add_argument("--objective", choices=get_args(Objective), default="log-nmse")
     parser.add_argument("--batch-users", type=int, default=16)
     parser.add_argument("--batch-antennas", type=int, default=8)
-    parser.add_argument("--noise-draws", type=int, default=NEW_EVERY_EPOCH, help="different noise per user")
-    parser.add_argument("--backbone", default="smollm2", help="of llm4cp")
+    parser.add_argument(
+        "--noise-draws", type=int, default=NOISE["noise_draws"], help="different noise per user"
+    )
+    parser.add_argument("--backbone", default="smollm2", help="of networks that stand on an LLM")
     parser.add_argument("--data", type=Path, help="dataset to train on, of the one duplex mode")
     parser.add_argument("--cache", type=Path, default=Path("build/tables"), help="where channels are kept")
     parser.add_argument("--collection", default="", help="few-shot, ablation; default: the main tables")
@@ -135,17 +137,12 @@ def main() -> None:
         batch_users=arguments.batch_users,
         batch_antennas=arguments.batch_antennas,
         objective=arguments.objective,
+        max_users=arguments.users,
+        noise_draws=arguments.noise_draws,
     )
     for duplex in arguments.duplex:
-        data = dataset(arguments, duplex)
-        plan = Plan(
-            data,
-            arguments.users,
-            options,
-            tuple(arguments.learning_rates),
-            arguments.noise_draws,
-            arguments.backbone,
-        )
+        rates = tuple(arguments.learning_rates)
+        plan = Plan(dataset(arguments, duplex), options, rates, arguments.backbone)
         for seed in arguments.seeds:
             for name in arguments.networks:
                 stem = FOLDERS.get(name, name)

@@ -17,47 +17,32 @@ import sys
 import tempfile
 from pathlib import Path
 
-import numpy as np
 import torch
 from environment import environment, memory_mb
+from noise_dataset import write_noise
 
-from edgecsi.channel import ChannelInfo, write_dataset
-from edgecsi.csi import CsiShape
 from edgecsi.files import write_json
-from edgecsi.models import build_network
-from edgecsi.models.losses import user_nmse
-from edgecsi.training import Augmentation
-from edgecsi.training.stage import TrainingData, config_of
+from edgecsi.models import ModelConfig, build_network
+from edgecsi.radio import RadioSetting
+from edgecsi.training import TrainOptions
+from edgecsi.training.batches import open_source
+from edgecsi.training.loss import NmseLoss
 
 RESULT = Path(__file__).parent / "results" / "training_memory.json"
 FLAT = 1.05  # largest over smallest
-SHAPE, BLOCK = CsiShape(), 100
-USERS_PER_DROP = 10
-
-
-def write_noise(path: Path, users: int) -> None:
-    """A dataset of seeded Gaussian noise."""
-    random = np.random.default_rng(0)
-    info = ChannelInfo(scenario="noise", duplex="tdd", generator="numpy", generator_version=np.__version__)
-    with write_dataset(path, info, SHAPE, users) as writer:
-        for first in range(0, users, BLOCK):
-            rows = np.arange(first, min(first + BLOCK, users))
-            csi = random.standard_normal(
-                (len(rows), SHAPE.antennas, SHAPE.history + SHAPE.future, SHAPE.subcarriers, 2), np.float32
-            ).view(np.complex64)[..., 0]
-            history, future = np.split(csi, [SHAPE.history], axis=2)
-            writer.write(first, history, future, np.full(len(rows), 30.0), rows // USERS_PER_DROP)
+STUDENT = "csi-alm-light"
 
 
 def train(path: Path, steps: int) -> dict:
     """Train the student for some steps on noisy histories; memory after the first step and after the last."""
-    data = TrainingData(path, augmentation=Augmentation((5.0, 20.0), draws=2))
-    network = build_network(config_of("csi-alm-light", path, 0))
-    optimizer = torch.optim.AdamW(network.parameters())
-    with data.open(batch_users=32, batch_antennas=8) as source:
+    options = TrainOptions(snr_db=(5.0, 20.0), noise_draws=2)
+    with open_source(path, options, options.batch_users) as source:
+        network = build_network(ModelConfig(name=STUDENT, radio=source.dataset.radio))
+        loss_of = NmseLoss(network, options.objective)
+        optimizer = torch.optim.AdamW(network.parameters())
         digest = source.dataset.digest
         for step, batch in zip(range(steps), source.training_batches(0, rank=0, processes=1), strict=False):
-            loss = user_nmse(network(batch.history), batch.future).mean()
+            loss = loss_of(batch)["loss"]
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -70,7 +55,7 @@ def train(path: Path, steps: int) -> dict:
 def measure(users: int, steps: int, folder: Path) -> dict:
     """Write a dataset of this size and train on it in a new process."""
     path = folder / f"{users}.h5"
-    write_noise(path, users)
+    write_noise(path, RadioSetting(), users)
     command = [sys.executable, __file__, "--train", str(path), "--steps", str(steps)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     row = {"users": users, "dataset_mb": path.stat().st_size / 1e6, **json.loads(done.stdout)}

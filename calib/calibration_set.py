@@ -1,36 +1,40 @@
 """The calibration set file: users that ranges are taken from, and held-out users that judge the ranges.
 
-One HDF5 file, read in batches and never whole: `history` and `future` (complex64 [row, antenna, T or P, K],
-one chunk per row with a checksum; noise is in `history` already), `user` (int64 [row], index in the dataset),
-`speed_kmh` and `snr_db` (float32 [row]; infinity: clean), and the attributes of :class:`CalibrationInfo`.
-The first `users` rows calibrate; after them comes every held-out user once per level of SNR.
+One HDF5 file (:mod:`edgecsi.channel.user_file`), read in batches and never whole: `history` and `future`
+(noise is in `history` already), `user` (int64 [row], index in the dataset), `speed_kmh` and `snr_db` (float32
+[row]; infinity: clean), and the attributes of :class:`CalibrationInfo`. The first `users` rows calibrate;
+after them comes every held-out user once per level of SNR.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, NonNegativeInt, PositiveInt
 
-from edgecsi.channel.checks import check_users
-from edgecsi.channel.hdf5 import damage_told, open_hdf5, stored_dataset
-from edgecsi.csi import CsiShape
+from edgecsi.channel.hdf5 import damage_told, open_hdf5
+from edgecsi.channel.usable import check_users
+from edgecsi.channel.user_file import FileKind, check_tensors, read_column, read_header
 from edgecsi.errors import DataError
-from edgecsi.metrics.nmse import speed_label
+from edgecsi.metrics import label_order
+from edgecsi.radio import RadioSetting, require_same_radio
+from edgecsi.users import Users
 
-FORMAT = "edgecsi-calibration-set"
-FORMAT_VERSION = 1
+CALIBRATION_SET = FileKind(
+    format="edgecsi-calibration-set",
+    version=2,
+    title="calibration set",
+    source="`edgecsi calib sample`",
+    renewal="sample it again",
+)
 BATCH_ROWS = 4
-CLEAN = float("inf")  # the SNR without noise, in dB
 
 
 class CalibrationInfo(BaseModel):
@@ -45,20 +49,10 @@ class CalibrationInfo(BaseModel):
     held_out: PositiveInt  # users, a row for each level of SNR
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Some rows: history complex64 [n, antenna, T, K], future [n, antenna, P, K], speeds and SNR [n]."""
-
-    history: NDArray[np.complex64]
-    future: NDArray[np.complex64]
-    speed_kmh: NDArray[np.float32]
-    snr_db: NDArray[np.float32]
-
-
 class CalibrationSet:
     """An open calibration set.
 
-    Attributes: `path`; `info`; `shape`; per row `user` int64, `speed_kmh` and `snr_db` float32.
+    Attributes: `path`; `task`; `radio`; `info`; per row `user` int64, `speed_kmh` and `snr_db` float32.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -66,11 +60,11 @@ class CalibrationSet:
         self._file = open_hdf5(self.path)
         try:
             with damage_told(self.path):
-                self.info = _read_info(self._file)
-                self.shape = self._read_shape()
-                self.user = self._column("user", np.int64)
-                self.speed_kmh = self._column("speed_kmh", np.float32)
-                self.snr_db = self._column("snr_db", np.float32)
+                self.task, self.radio, self.info = read_header(self._file, CALIBRATION_SET, CalibrationInfo)
+                rows = check_tensors(self._file, self.task, self.radio)
+                self.user: NDArray[np.int64] = read_column(self._file, "user", np.int64, rows)
+                self.speed_kmh: NDArray[np.float32] = read_column(self._file, "speed_kmh", np.float32, rows)
+                self.snr_db: NDArray[np.float32] = read_column(self._file, "snr_db", np.float32, rows)
             self._check_rows()
         except BaseException:
             self._file.close()
@@ -94,78 +88,69 @@ class CalibrationSet:
 
     @property
     def batch_count(self) -> int:
-        """How many batches :meth:`calibration_rows` gives."""
+        """How many batches :meth:`calibrating_users` gives."""
         return math.ceil(self.info.users / BATCH_ROWS)
 
-    def calibration_rows(self) -> Iterator[Rows]:
+    def calibrating_users(self) -> Iterator[Users]:
         """The calibrating users in batches."""
         return self._batches(np.arange(self.info.users))
 
-    def held_out_rows(self, snr_db: float) -> Iterator[Rows]:
+    def held_out_users(self, snr_db: float) -> Iterator[Users]:
         """The held-out users at one level of SNR in batches."""
         held_out = np.arange(self.info.users, len(self.user))
         return self._batches(held_out[self.snr_db[held_out] == snr_db])
 
-    def speeds(self) -> set[str]:
-        """Speed rows (:func:`edgecsi.metrics.nmse.speed_label`) of the calibrating users."""
-        return {speed_label(speed) for speed in self.speed_kmh[: self.info.users]}
+    def groups(self) -> dict[str, NDArray[np.str_]]:
+        """Grouping of the task -> row label of every calibrating user."""
+        return self.task.labels(self._columns(slice(0, self.info.users)))
 
     @cached_property
     def id(self) -> str:
         """SHA-256 of all that the file means, as hex: the same content has the same id in any file."""
         digest = hashlib.sha256(self.info.model_dump_json().encode())
+        digest.update(f"{self.task.name}\0{self.radio.model_dump_json()}".encode())
         for column in (self.user, self.speed_kmh, self.snr_db):
             digest.update(column.tobytes())
-        for rows in self._batches(np.arange(len(self.user))):
-            digest.update(rows.history.tobytes())
-            digest.update(rows.future.tobytes())
+        for users in self._batches(np.arange(len(self.user))):
+            digest.update(users.inputs.tobytes())
+            digest.update(users.targets.tobytes())
         return digest.hexdigest()
 
-    def check_shape(self, shape: CsiShape) -> None:
-        """:class:`DataError` unless the set has the shape that a student predicts."""
-        if shape != self.shape:
-            raise DataError(f"{self.path} holds {self.shape}, but the student predicts {shape}")
+    def check_radio(self, radio: RadioSetting, whose: str, accept: bool = False) -> list[str]:
+        """Refuse another radio setting than that of the set.
 
-    def check_speeds(self, speed_kmh: NDArray[np.floating]) -> None:
-        """:class:`DataError` if the set covers none of the speed rows of these users' speeds [user]."""
-        tested = {speed_label(speed) for speed in speed_kmh}
-        if not tested & self.speeds():
-            raise DataError(
-                f"{self.path} covers {_words(self.speeds())} km/h, but none of the tested "
-                f"{_words(tested)} km/h; sample it from data with the speeds that the engine will see"
-            )
+        whose: who has `radio`, in words. accept: differences that leave every shape are returned in words
+        instead. Raises :class:`~edgecsi.errors.RadioMismatch`.
+        """
+        ways = "sample one from channels of that setting"
+        return require_same_radio(self.radio, f"calibration set {self.path}", radio, whose, ways, accept)
 
-    def _batches(self, rows: NDArray[np.int64]) -> Iterator[Rows]:
+    def check_groups(self, columns: Mapping[str, NDArray[Any]]) -> None:
+        """:class:`DataError` if the set covers none of the groups of the users with these columns [user]."""
+        grouping = self.task.worst_grouping
+        tested, covered = (found.get(grouping.name) for found in (self.task.labels(columns), self.groups()))
+        if tested is None or covered is None or set(tested) & set(covered):
+            return
+        mine, theirs = (f"{', '.join(label_order(found))} {grouping.unit}" for found in (covered, tested))
+        raise DataError(
+            f"{self.path} covers {mine}, but none of the tested {theirs}; "
+            "sample it from data like those that the engine will see"
+        )
+
+    def _columns(self, rows: slice | NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        return {"speed_kmh": self.speed_kmh[rows], "snr_db": self.snr_db[rows]}
+
+    def _batches(self, rows: NDArray[np.int64]) -> Iterator[Users]:
         for first in range(0, len(rows), BATCH_ROWS):
             some = rows[first : first + BATCH_ROWS]
-            history, future = (self._read(name, some) for name in ("history", "future"))
-            yield Rows(history, future, self.speed_kmh[some], self.snr_db[some])
+            yield Users(self._read("history", some), self._read("future", some), self._columns(some))
 
-    def _read(self, name: str, rows: NDArray[np.int64]) -> NDArray[np.complex64]:
+    def _read(self, name: str, rows: NDArray[np.int64]) -> NDArray[Any]:
         where = f"{self.path}: {name}"
         with damage_told(where):
-            block = self._file[name][rows]
+            block: NDArray[Any] = self._file[name][rows]
         check_users(block, rows, where)
         return block
-
-    def _read_shape(self) -> CsiShape:
-        history, future = (stored_dataset(self._file, name) for name in ("history", "future"))
-        fits = history.ndim == future.ndim == 4 and all(
-            history.shape[axis] == future.shape[axis] for axis in (0, 1, 3)
-        )
-        if not fits or {history.dtype, future.dtype} != {np.dtype(np.complex64)}:
-            raise DataError(
-                f"{self.path}: history {history.dtype} {history.shape} and future {future.dtype} "
-                f"{future.shape} are not complex64 [row, antenna, T or P, subcarrier]"
-            )
-        _, antennas, steps, subcarriers = history.shape
-        return CsiShape(antennas, steps, future.shape[2], subcarriers)
-
-    def _column(self, name: str, dtype: type) -> NDArray[Any]:
-        data, rows = stored_dataset(self._file, name), len(self._file["history"])
-        if data.dtype != dtype or data.shape != (rows,):
-            raise DataError(f"{self.path}: '{name}' must be {np.dtype(dtype)} [{rows}]")
-        return data[...]
 
     def _check_rows(self) -> None:
         wanted = self.info.users + self.info.held_out * len(self.snr_levels_db)
@@ -174,25 +159,3 @@ class CalibrationSet:
                 f"{self.path} holds {len(self.user)} rows, not the {wanted} of its {self.info.users} "
                 f"calibrating and {self.info.held_out} held-out users; sample it again"
             )
-
-
-def _read_info(file: h5py.File) -> CalibrationInfo:
-    attributes = {
-        name: value.item() if isinstance(value, np.generic) else value for name, value in file.attrs.items()
-    }
-    kind, version = attributes.pop("format", None), attributes.pop("format_version", None)
-    if kind != FORMAT:
-        raise DataError(f"{file.filename}: no calibration set; make one with `edgecsi calib sample`")
-    if version != FORMAT_VERSION:
-        raise DataError(
-            f"{file.filename}: calibration set format {version}, this edgecsi reads {FORMAT_VERSION}"
-        )
-    try:
-        return CalibrationInfo(**attributes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise DataError(f"{file.filename}: attribute {first['loc'][0]!r} is wrong: {first['msg']}") from error
-
-
-def _words(labels: set[str]) -> str:
-    return ", ".join(sorted(labels, key=int))

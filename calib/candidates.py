@@ -24,7 +24,7 @@ class Candidate:
     label: str  # the layer that it came from
     operator: str
     activation: str  # its first input
-    multiplications: int  # per antenna of a user
+    multiplications: int  # of one row: of a user, or of an antenna where antennas are rows
 
 
 def candidates(graph: bytes) -> list[Candidate]:

@@ -87,8 +87,10 @@ def _channel_constants(
     heads = {attribute.name: attribute.i for attribute in node.attribute}
     if node.op_type == "Attention" and heads.get("q_num_heads", 0) == heads.get("kv_num_heads"):
         add = by_output.get(node.input[2])
-        product = by_output.get(add.input[0]) if add is not None and add.op_type == "Add" else None
-        if product is not None and product.op_type == "MatMul" and uses[add.output[0]] == 1:
+        if add is None or add.op_type != "Add" or uses[add.output[0]] != 1:
+            return []
+        product = by_output.get(add.input[0])
+        if product is not None and product.op_type == "MatMul":
             return [(product, 1), (add, 1)]
     return []
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgecsi.calib.histogram import BINS, MagnitudeHistogram
+from edgecsi.calib.options import RangeMethod
 
 LEVELS = 127  # positive INT8 levels
 PERCENTILE = 99.99
@@ -59,13 +60,12 @@ def entropy(histogram: MagnitudeHistogram) -> float:
     return min(_candidates(histogram), key=divergence)
 
 
-RANGE_METHODS: dict[str, Callable[[MagnitudeHistogram], float]] = {
+RANGE_METHODS: dict[RangeMethod, Callable[[MagnitudeHistogram], float]] = {
     "min-max": min_max,
     "percentile": percentile,
     "entropy": entropy,
     "mse": mse,
 }
-DEFAULT_METHOD = "mse"
 
 
 def _candidates(histogram: MagnitudeHistogram) -> NDArray[np.float64]:

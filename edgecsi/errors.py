@@ -16,6 +16,10 @@ class DataError(EdgeCsiError):
     """Channel data that can't be used: missing, truncated, of the wrong shape, NaN, zero power."""
 
 
+class RadioMismatch(DataError):
+    """Two things that were made for different radio settings."""
+
+
 class ModelError(EdgeCsiError):
     """A network, backbone or checkpoint that can't be had or does not fit the data."""
 

@@ -1,14 +1,15 @@
-"""Progress on stderr: bars where it is a terminal, plain lines everywhere."""
+"""Progress: bars on stderr where it is a terminal, lines in the log."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from edgecsi.logs import LOGGER
 
 Item = TypeVar("Item")
 
@@ -32,5 +33,5 @@ def track(items: Iterable[Item], label: str, total: int) -> Iterator[Item]:
 
 
 def say(line: str) -> None:
-    """One line about what was done, on stderr (stdout belongs to results)."""
-    print(line, file=sys.stderr, flush=True)
+    """One line about what was done, to the log (stdout belongs to results)."""
+    LOGGER.info(line)

@@ -37,17 +37,18 @@ class EmulatedEngine:
         options.intra_op_num_threads = self.threads
         graph, self._rounded = emulate_fp16(lowered)
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
 
-    def run(self, history: NDArray[np.float32]) -> NDArray[np.float32]:
-        """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2].
+    def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """float32 [user, *input dims] -> float32 [user, *output dims].
 
         Raises BuildError if a value leaves FP16's range, naming the tensor.
         """
-        future, *peaks = self._session.run(None, {"csi_history": history})
+        output, *peaks = self._session.run(None, {self._input: inputs})
         for name, peak in zip(self._rounded, peaks[0] if peaks else (), strict=True):
             if not peak <= FP16_MAX:
                 raise BuildError(f"FP16 overflows: {name} reaches {peak:.3g}, beyond {FP16_MAX:.0f}")
-        return future
+        return output
 
 
 def emulate_fp16(lowered: bytes) -> tuple[bytes, list[str]]:

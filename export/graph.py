@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, TensorProto
+from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
 
+from edgecsi.bundle import Signature, TensorSpec
 from edgecsi.errors import BuildError
 
 WEIGHTED = frozenset({"Attention", "Conv", "Einsum", "Gemm", "MatMul"})  # where the arithmetic is
@@ -40,6 +41,19 @@ def value_types(graph: GraphProto) -> dict[str, int]:
     values = (*graph.input, *graph.output, *graph.value_info)
     types = {value.name: value.type.tensor_type.elem_type for value in values}
     return types | {weight.name: weight.data_type for weight in graph.initializer}
+
+
+def graph_signature(graph: bytes) -> Signature:
+    """The first input and output of a graph, as an engine has them; without names of axes and units."""
+    model = read_graph(graph)
+    ends = (model.graph.input[0], model.graph.output[0])
+    return Signature(**{kind: _spec(end) for kind, end in zip(("input", "output"), ends, strict=True)})
+
+
+def _spec(end: ValueInfoProto) -> TensorSpec:
+    sizes = [dim.dim_value or None for dim in end.type.tensor_type.shape.dim]
+    axes = ("user", *(f"axis {i}" for i in range(1, len(sizes))))
+    return TensorSpec(name=end.name, axes=axes, dims=tuple(sizes), unit="as in the graph")
 
 
 def quantized_nodes(graph: bytes) -> list[str]:

@@ -18,18 +18,36 @@ Weights = dict[str, Array]  # of a layer
 
 
 class StudentGraph:
-    """Sizes and weights of the student. Raises BuildError where the graph is none."""
+    """Sizes and weights of the student. Raises BuildError where the graph is none.
+
+    weights: those outside of the layers, by their names in the layout of native engines. layers: those of
+    each layer. sizes: by the same layout.
+    """
 
     def __init__(self, graph: bytes) -> None:
         model = read_graph(graph).graph
         self._producers = {name: node for node in model.node for name in node.output}
         self._constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.initializer}
-        _, self.antennas, *_ = (dim.dim_value for dim in model.input[0].type.tensor_type.shape.dim)
-        tokens = self._read_end(model.output[0].name)
+        self.weights: Weights = {}
         self.layers: list[Weights] = []
+        tokens = self._read_end(model.output[0].name)
         while self._producer(tokens).op_type != "Concat":
             tokens = self._read_layer(tokens)
         self._read_start(self._producer(tokens))
+        if not self.layers:
+            raise BuildError(f"{_ONLY}; this graph has no layer with attention")
+        self.sizes = {
+            "antennas": model.input[0].type.tensor_type.shape.dim[1].dim_value,
+            "history": len(self.weights["position"]),
+            "future": len(self.weights["to_future"]),
+            "features": self.weights["to_features"].shape[1],
+            "prompts": len(self.weights["prompt"]),
+            "width": self.weights["embedding"].shape[1],
+            "feed_forward": self.layers[0]["feed"].shape[1],
+            "heads": self.heads,
+            "layers": len(self.layers),
+            "delta": int(self.delta),
+        }
 
     def _read_end(self, output: str) -> str:
         """From the output to the tokens behind the last layer."""
@@ -40,10 +58,10 @@ class StudentGraph:
         if self.delta:
             steps = self._inputs(scaled, "Mul")[1]
         features, rest = self._inputs(steps, "Add")
-        self.to_features, bias, tokens = self._linear(features)
-        self.rest = self._constant(rest) + bias
+        self.weights["to_features"], bias, tokens = self._linear(features)
+        self.weights["rest"] = self._constant(rest) + bias
         weight, tokens = self._inputs(tokens, "MatMul")
-        self.to_future = self._constant(weight)
+        self.weights["to_future"] = self._constant(weight)
         return tokens
 
     def _read_layer(self, output: str) -> str:
@@ -67,10 +85,10 @@ class StudentGraph:
 
     def _read_start(self, tokens: NodeProto) -> None:
         prompt, embedded = tokens.input
-        self.prompt = self._constant(self._inputs(prompt, "Expand")[0])
+        self.weights["prompt"] = self._constant(self._inputs(prompt, "Expand")[0])
         product, position = self._inputs(embedded, "Add")
-        self.position = self._constant(position)
-        self.embedding = self._constant(self._inputs(product, "MatMul")[1])
+        self.weights["position"] = self._constant(position)
+        self.weights["embedding"] = self._constant(self._inputs(product, "MatMul")[1])
 
     def _linear(self, value: str) -> tuple[Array, Array, str]:
         """Weight and bias of a linear layer, and what goes into it."""

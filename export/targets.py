@@ -1,101 +1,108 @@
-"""The targets `<engine>-<precision>`: how each is lowered and built, and whether this machine can.
+"""The targets `<engine>-<precision>`, derived from the engines' rows, and what this machine can do with them.
 
-A new target is a new row of `TARGETS`; a new engine library is a new file in `export/builders/`, a new
-precision a new file in `export/lowering/`. Nothing heavy is imported before a target is used, so a
-light install can list them all.
+Nothing heavy is imported before a target is used, so that a light install can list them all.
 """
 
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from types import ModuleType
 
 from pydantic import BaseModel
 
 from edgecsi.errors import UnavailableError
 from edgecsi.export.builders import BuiltEngine
+from edgecsi.registry import nearest
+from edgecsi.runtime.engine import ENGINES, EngineRow, Precision
 
 
 @dataclass(frozen=True)
 class Target:
-    """One way to turn the student's ONNX graph into an engine."""
+    """One way to turn the student's ONNX graph into an engine.
+
+    rows: the engines that share the target's name; several where a machine gets one flavour of a library or
+    the other, as TensorRT. precision: a key of their precisions.
+    """
 
     name: str
-    builder: str  # module in export/builders
+    rows: tuple[EngineRow, ...]
     precision: str
-    summary: str
-    lowering: str | None = None  # module in export/lowering; None: the graph goes to the builder as it is
-    calibrated: bool = False  # starts from the Q/DQ graph that edgecsi.calib makes, not from the FP32 graph
 
     @property
-    def solves(self) -> bool:
-        """Whether its engines hold the equations that csi-alm-light-ad solves."""
-        return self.precision in ("fp32", "fp16") and self.builder != "native"
+    def row(self) -> EngineRow:
+        """The engine that this machine would get."""
+        if len(self.rows) == 1:
+            return self.rows[0]
+        return ENGINES.get(self._builder().engine())
 
     @property
     def engine(self) -> str:
-        """The engine by its name in `edgecsi.runtime`; for TensorRT the flavour found here."""
-        return self._builder().engine()
+        """Its name."""
+        return self.row.name
+
+    @property
+    def promise(self) -> Precision:
+        """What the engine computes in, and how near the student it must come."""
+        return self.rows[0].precisions[self.precision]
+
+    @property
+    def summary(self) -> str:
+        """For people."""
+        return self.promise.summary
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether it starts from the Q/DQ graph that edgecsi.calib makes, not from the FP32 graph."""
+        return self.promise.calibrated
+
+    @property
+    def solves_fp32(self) -> bool:
+        """Whether its engines keep equations that a network solves in FP32."""
+        return self.promise.solves_fp32
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """Distributions whose versions the engine depends on."""
+        return (*self.row.libraries, "onnx")
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Modules whose code makes and runs the engine."""
+        lowering = self.promise.lowering
+        return (self.row.module, self.row.builder, *((lowering,) if lowering else ()))
 
     def lower(self, graph: bytes) -> bytes:
         """Bring the FP32 or Q/DQ graph to this target's types. Raises BuildError where that can't be done."""
-        if self.lowering is None:
+        if self.promise.lowering is None:
             return graph
-        return importlib.import_module(f"edgecsi.export.lowering.{self.lowering}").lower(graph)
+        lowered: bytes = importlib.import_module(self.promise.lowering).lower(graph)
+        return lowered
 
     def build(self, lowered: bytes) -> BuiltEngine:
         """Build the engine. Raises UnavailableError if this machine can't, BuildError if it is refused."""
         if reason := self.why_not_build():
             raise UnavailableError(f"{self.name} can't be built here: {reason}")
-        return self._builder().build(lowered, self.precision)
+        built: BuiltEngine = self._builder().build(lowered, self.precision)
+        if not find_spec("onnx"):  # a light install builds ort-fp32 without it, and counts nothing
+            return built
+        from edgecsi.export.arithmetic import arithmetic
+
+        shares, kernels = arithmetic(lowered, self.promise.computes_fp32_in, built.left_in_float)
+        return replace(built, multiplications=shares, attention_kernels=kernels)
 
     def why_not_build(self) -> str | None:
         """Why this machine can't build the target, None when it can."""
-        return self._builder().why_not_build(self.precision)
+        reason: str | None = self._builder().why_not_build(self.precision)
+        return reason
 
     def why_not_run(self) -> str | None:
         """Why this machine can't run the target, None when it can."""
-        from edgecsi.runtime import why_not_run
-
-        return why_not_run(self.engine, precision=self.precision)
+        return self.row.why_not_run(self.precision, None)
 
     def _builder(self) -> ModuleType:
-        return importlib.import_module(f"edgecsi.export.builders.{self.builder}")
-
-
-TARGETS = {
-    target.name: target
-    for target in (
-        Target(
-            "trt-fp16", "tensorrt", "fp16", "TensorRT, FP16 with FP32 normalisation, fused attention", "fp16"
-        ),
-        Target("ort-fp32", "ort", "fp32", "ONNX Runtime on the CPU"),
-        Target("openvino-fp32", "openvino", "fp32", "OpenVINO on the CPU"),
-        Target("openvino-bf16", "openvino", "bf16", "OpenVINO on a CPU with AVX512-BF16 or AMX"),
-        Target("native-fp32", "native", "fp32", "kernels of our own on a CPU with AVX-512"),
-        Target("native-bf16", "native", "bf16", "kernels of our own on a CPU with AVX512-BF16"),
-        Target("ort-int8", "ort", "int8", "ONNX Runtime on the CPU, mixed INT8 and FP32", calibrated=True),
-        Target(
-            "openvino-int8", "openvino", "int8", "OpenVINO on the CPU, mixed INT8 and FP32", calibrated=True
-        ),
-        Target(
-            "openvino-int8-bf16",
-            "openvino",
-            "int8-bf16",
-            "OpenVINO, mixed INT8 and BF16, on a CPU with AVX512-BF16 or AMX",
-            calibrated=True,
-        ),
-        Target(
-            "trt-int8",
-            "tensorrt",
-            "int8",
-            "TensorRT, mixed INT8 and FP16, fused attention",
-            "fp16",
-            calibrated=True,
-        ),
-    )
-}
+        return importlib.import_module(self.rows[0].builder)
 
 
 class TargetState(BaseModel):
@@ -105,8 +112,29 @@ class TargetState(BaseModel):
     engine: str
     precision: str
     summary: str
+    machine: str
     why_not_build: str | None
     why_not_run: str | None
+
+
+def all_targets() -> tuple[Target, ...]:
+    """Every target that there is, plugins' included."""
+    rows: dict[tuple[str, str], tuple[EngineRow, ...]] = {}
+    for row in ENGINES:
+        for precision in row.precisions:
+            key = (row.target, precision)
+            rows[key] = (*rows.get(key, ()), row)
+    return tuple(
+        Target(f"{name}-{precision}", shared, precision) for (name, precision), shared in rows.items()
+    )
+
+
+def get_target(name: str) -> Target:
+    """The target of that name. Raises UnavailableError that names the nearest one and all others."""
+    known = {target.name: target for target in all_targets()}
+    if name not in known:
+        raise UnavailableError(f"unknown target {name!r}{nearest(name, tuple(known))}")
+    return known[name]
 
 
 def survey() -> list[TargetState]:
@@ -117,15 +145,9 @@ def survey() -> list[TargetState]:
             engine=target.engine,
             precision=target.precision,
             summary=target.summary,
+            machine=target.row.machine,
             why_not_build=target.why_not_build(),
             why_not_run=target.why_not_run(),
         )
-        for target in TARGETS.values()
+        for target in all_targets()
     ]
-
-
-def get_target(name: str) -> Target:
-    """The target of that name. Raises UnavailableError that lists the names there are."""
-    if name not in TARGETS:
-        raise UnavailableError(f"unknown target {name!r}; choose from {', '.join(TARGETS)}")
-    return TARGETS[name]

@@ -7,23 +7,29 @@ import numpy as np
 import pytest
 import tiny_compress
 from hypothesis import settings
-from llm4cp_format import INFO, as_matlab, write_mat
+from llm4cp_format import ORIGIN, as_matlab, write_mat
 from numpy.typing import NDArray
 
+from edgecsi import logs
 from edgecsi.channel import Dataset, write_dataset
-from edgecsi.csi import CsiShape
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
 settings.register_profile("edgecsi", deadline=None, derandomize=True)  # no wall clock, no chance
 settings.load_profile("edgecsi")
+logs.setup()  # what edgecsi says is on stderr, as on the command line
+
+# Of `small_dataset`.
+SMALL = RadioSetting(history=3, future=2, subcarriers=4, array=ArrayGeometry(columns=1, rows=1))
 
 
 @pytest.fixture(scope="session")
 def tiny_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """24 users in 8 drops, TDD UMa NLoS, 10 to 100 km/h, seed 1, from real Sionna channels."""
-    from edgecsi.channel.tr38901 import Recipe, generate
+    from edgecsi.channel.tr38901 import generate
+    from edgecsi.channel.tr38901_options import DataOptions
 
     path = tmp_path_factory.mktemp("tiny") / "tiny.h5"
-    generate(path, Recipe(users_per_drop=3, seed=1), users=24)
+    generate(path, DataOptions(users=24, users_per_drop=3, seed=1))
     return path
 
 
@@ -58,16 +64,20 @@ def mat_files(tiny_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 
 @pytest.fixture
 def small_dataset(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a dataset of random small CSI: `small_dataset(users=6, drop=...)`."""
+    """Writes a dataset of random small CSI: `small_dataset(users=6, drop=..., radio=...)`."""
 
-    def write(users: int = 6, drop: NDArray[np.integer] | None = None, name: str = "small.h5") -> Path:
-        shape = CsiShape(antennas=2, history=3, future=2, subcarriers=4)
+    def write(
+        users: int = 6,
+        drop: NDArray[np.integer] | None = None,
+        name: str = "small.h5",
+        radio: RadioSetting = SMALL,
+    ) -> Path:
         random = np.random.default_rng(users)
         history, future = (
             random.standard_normal((users, *one)).astype(np.complex64)
-            for one in (shape.history_shape, shape.future_shape)
+            for one in (radio.history_shape, radio.future_shape)
         )
-        with write_dataset(tmp_path / name, INFO, shape, users) as writer:
+        with write_dataset(tmp_path / name, radio, ORIGIN, users) as writer:
             writer.write(0, history, future, np.full(users, 30.0), np.arange(users) if drop is None else drop)
         return tmp_path / name
 

@@ -1,4 +1,4 @@
-"""Every command and snippet of README.md is run, on a tiny configuration where it is long."""
+"""Every command and snippet of README.md and docs/ is run, on a tiny configuration where it is long."""
 
 import re
 import shlex
@@ -12,7 +12,8 @@ import tiny_compress
 from command_line import edgecsi
 
 ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+TEXT = "\n".join(page.read_text() for page in PAGES)
 
 TINY_TRAINING = ["--epochs", "1", "--max-users", "4", "--batch-users", "8"]
 # First words of a command -> what is added to make it short. The last of an option given twice counts.
@@ -21,7 +22,7 @@ TINY = {
     "edgecsi data import": [],
     "edgecsi data info": [],
     "edgecsi train csi-alm": ["--backbone", "random", *TINY_TRAINING],
-    "edgecsi train direct": TINY_TRAINING,
+    "edgecsi train": TINY_TRAINING,
     "edgecsi distill": TINY_TRAINING,
     "edgecsi calib sample": ["--users", "8", "--held-out", "2"],
     "edgecsi calib info": [],
@@ -38,7 +39,7 @@ TINY = {
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(rf"^```{language}\n(.*?)^```$", TEXT, flags=re.MULTILINE | re.DOTALL)
 
 
 def commands() -> list[str]:
@@ -57,12 +58,12 @@ def recipe(goal: str) -> list[str]:
     done = subprocess.run(["make", "-n", goal], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     lines = [line.removeprefix(".venv/bin/") for line in done.stdout.splitlines()]
-    return [line for line in lines if line.startswith(("edgecsi ", "ruff ", "python -m pytest"))]
+    return [line for line in lines if line.startswith(("edgecsi ", "ruff ", "mypy", "python -m pytest"))]
 
 
 def run(command: str) -> None:
     if command == "make test":
-        assert [line.split()[0] for line in recipe("test")] == ["ruff", "ruff", "python"]
+        assert [line.split()[0] for line in recipe("test")] == ["ruff", "ruff", "mypy", "python"]
     elif command == "make compress":
         main_job, latency = recipe("compress")
         run(main_job)
@@ -86,7 +87,7 @@ def place(compressed, mat_files, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def outcomes(place):
-    """command -> what it failed with, or None; every command in the order of the README."""
+    """command -> what it failed with, or None; every command in the order of the pages."""
     found: dict[str, Exception | None] = {}
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(place)
@@ -118,6 +119,16 @@ def test_a_snippet_runs(outcomes, place, monkeypatch, snippet):
     exec(snippet, names)
     assert names["future"].shape == (3, 32, 4, 48)
     assert names["future"].dtype == np.complex64
+
+
+def test_links_lead_somewhere():
+    for page in PAGES:
+        for link in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+            assert "://" in link or (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().split()) <= 900
 
 
 def test_ci_runs_what_the_readme_says():

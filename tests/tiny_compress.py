@@ -34,7 +34,9 @@ def shrinking(command: list[str]) -> list[str]:
     makes = {"data": "--data" not in command, "teacher": trains, "student": distils}
     settings = (f"{name}={value}" for name, value in SETTINGS.items() if makes[name.partition(".")[0]])
     backbone = ["--backbone", "random"] if trains else []
-    return [*backbone, *(word for setting in settings for word in ("--set", setting))]
+    # What is trained so shortly is held to nothing but its own engine.
+    free = ("--max-teacher-loss-db", "null", "--max-baseline-loss-db", "null") if distils else ()
+    return [*backbone, *free, *(word for setting in settings for word in ("--set", setting))]
 
 
 def run(out: Path, *more: object, **options: object) -> Done:

@@ -1,14 +1,14 @@
 """The bundle: the folder that leaves the factory, with its manifest, hashes, reading and writing."""
 
-from edgecsi.bundle.golden import GoldenSet
+from edgecsi.bundle.golden import golden_from_bytes, golden_to_bytes
 from edgecsi.bundle.manifest import (
-    ENGINE_FILES,
     GOLDEN_FILE,
     STUDENT_FILE,
-    Goals,
+    EngineFacts,
     Manifest,
+    NetworkFacts,
     Proof,
-    Student,
+    Signature,
     TensorSpec,
     TestSet,
 )
@@ -16,17 +16,18 @@ from edgecsi.bundle.reader import Bundle, open_bundle
 from edgecsi.bundle.writer import write_bundle
 
 __all__ = [
-    "ENGINE_FILES",
     "GOLDEN_FILE",
     "STUDENT_FILE",
     "Bundle",
-    "Goals",
-    "GoldenSet",
+    "EngineFacts",
     "Manifest",
+    "NetworkFacts",
     "Proof",
-    "Student",
+    "Signature",
     "TensorSpec",
     "TestSet",
+    "golden_from_bytes",
+    "golden_to_bytes",
     "open_bundle",
     "write_bundle",
 ]

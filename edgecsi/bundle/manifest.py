@@ -9,23 +9,16 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
-from edgecsi.csi import CsiShape
-from edgecsi.metrics import NmseReport
+from edgecsi.metrics import Goal, Report
+from edgecsi.radio import RadioSetting, TrainedRange
+from edgecsi.tasks import TASKS, Task, Tensor
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION: Literal[2] = 2
 MANIFEST_FILE = "manifest.json"
 STUDENT_FILE = "student.onnx"  # the neutral FP32 graph that every target is built from
 GOLDEN_FILE = "golden.npz"
-ENGINE_FILES = {
-    "onnxruntime": ("engine.onnx",),
-    "native": ("engine.bin",),
-    "openvino": ("engine.xml", "engine.bin"),
-    "tensorrt": ("engine.engine",),
-    "tensorrt-rtx": ("engine.engine",),
-}
-MAX_AXIS = 65_536  # larger axes are a damaged manifest, not an array
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -43,17 +36,11 @@ FileName = Annotated[str, AfterValidator(check_file_name)]
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 ComputeCapability = Annotated[str, Field(pattern=r"^\d{1,2}\.\d\+?$")]  # "8.0+": that one and later
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, frozen=True)
-
-
-class Student(_Strict):
-    """The network that the engine was built from."""
-
-    name: Text
-    parameters: PositiveInt
 
 
 class TensorSpec(_Strict):
@@ -63,24 +50,67 @@ class TensorSpec(_Strict):
     dtype: Literal["float32"] = "float32"
     axes: tuple[Text, ...]
     dims: tuple[PositiveInt | None, ...]
-    unit: Text = "complex channel coefficient, linear, any scale, as (re, im)"
+    unit: Text
 
     @classmethod
-    def history(cls, shape: CsiShape) -> TensorSpec:
-        """The input, `csi_history` [user, antenna, T, K, 2]."""
-        return cls(name="csi_history", axes=_AXES, dims=(None, *shape.history_shape, 2))
+    def of(cls, tensor: Tensor, radio: RadioSetting) -> TensorSpec:
+        """A task's tensor in a radio setting."""
+        return cls(
+            name=tensor.name,
+            axes=tensor.engine_axes,
+            dims=(None, *tensor.engine_dims(radio)),
+            unit=tensor.unit,
+        )
+
+    @property
+    def user_dims(self) -> tuple[int, ...]:
+        """Sizes without the user axis."""
+        return tuple(dim for dim in self.dims[1:] if dim is not None)
+
+
+class Signature(_Strict):
+    """What goes into an engine and what comes out."""
+
+    input: TensorSpec
+    output: TensorSpec
 
     @classmethod
-    def future(cls, shape: CsiShape) -> TensorSpec:
-        """The output, `csi_future` [user, antenna, P, K, 2]."""
-        return cls(name="csi_future", axes=_AXES, dims=(None, *shape.future_shape, 2))
+    def of(cls, task: Task, radio: RadioSetting) -> Signature:
+        """The signature of a task in a radio setting."""
+        return cls(input=TensorSpec.of(task.input, radio), output=TensorSpec.of(task.target, radio))
 
 
-_AXES = ("user", "antenna", "time", "subcarrier", "re_im")
+class NetworkFacts(_Strict):
+    """The network that the engine was built from. adapters: how many of the parameters are in adapters."""
+
+    name: Text
+    parameters: PositiveInt
+    adapters: Annotated[int, Field(ge=0)] = 0
+    trained: TrainedRange | None = None  # what it was made for; None: not recorded
+
+
+class EngineFacts(_Strict):
+    """The engine. files: what its library takes. max_users: largest batch of one call; None: any.
+
+    multiplications: share of the graph's multiplications per data type ("fp32", "fp16", "bf16", "int8").
+    attention_kernels: fused attention operators. executed: false: a CPU executor ran the lowered graph where
+    the bundle was built, the engine itself did not run.
+    """
+
+    name: Text
+    precision: Text
+    files: tuple[FileName, ...]
+    max_users: PositiveInt | None = None
+    libraries: dict[Text, Text]  # library -> version that the build used
+    gpu_architecture: ComputeCapability | None = None  # what the engine is for; null: no GPU
+    precision_checked: Literal["network", "engine"]  # where the precision was read back
+    multiplications: dict[Text, Share] = {}
+    attention_kernels: Annotated[int, Field(ge=0)] = 0
+    executed: bool
 
 
 class TestSet(_Strict):
-    """The users that the NMSE was measured on."""
+    """The users that everything was measured on."""
 
     __test__ = False  # not a test class, whatever pytest makes of the name
 
@@ -88,84 +118,74 @@ class TestSet(_Strict):
     users: PositiveInt
 
 
-class Goals(_Strict):
-    """How much NMSE the engine may lose against its reference, in dB."""
-
-    max_nmse_loss_db: float
-    max_worst_speed_loss_db: float
-
-    def met(self, nmse_loss_db: float | None, worst_speed_loss_db: float | None) -> bool:
-        """Whether both losses are known, finite and within the goals."""
-        return all(
-            loss is not None and math.isfinite(loss) and loss <= goal
-            for loss, goal in (
-                (nmse_loss_db, self.max_nmse_loss_db),
-                (worst_speed_loss_db, self.max_worst_speed_loss_db),
-            )
-        )
-
-
 class Proof(_Strict):
-    """How well the engine predicts, beside its student, its teacher and the trivial predictors.
+    """How well the engine predicts, beside its student, its teacher and the classical predictors.
 
-    Losses are the engine's NMSE minus the reference's, in dB: positive is worse, null is unknown.
+    metrics: condition of the histories ("as given", "20 dB SNR") -> predictor -> report. not_applicable:
+    predictor -> why it has no report. goals: every one that was asked for. relative_error_db: 10
+    log10(||engine - student||^2 / ||student||^2), pooled. reference: what the engine was compared with.
+    golden_student_db: per golden user, how far the student in FP32 is from itself in FP64.
+    golden_engine_db: per golden user, how far the engine was from the student where it was built.
     """
 
     test_set: TestSet
-    reference: Text  # what the engine is compared with
-    teacher: NmseReport | None
-    student: NmseReport | None
-    engine: NmseReport | None
-    hold_last: NmseReport | None
-    phase_rotation: NmseReport | None
-    ridge_ar: NmseReport | None = None  # the strong classical predictor
-    nmse_loss_db: float | None
-    worst_speed_loss_db: float | None
-    worst_speed_kmh: Text | None  # the row of the reports' `per_speed_db` with the worst loss
-    relative_error_db: float | None  # 10 log10(||engine - student||^2 / ||student||^2)
-    precision_checked: Literal["network", "engine"]  # where the precision was read back
-    engine_executed: bool  # false: a CPU executor ran the lowered graph, the engine itself did not run
-    goals: Goals
-    goals_met: bool
+    reference: Text
+    metrics: dict[Text, dict[Text, Report]]
+    not_applicable: dict[Text, Text] = {}
+    goals: tuple[Goal, ...]
+    relative_error_db: float
+    golden_student_db: tuple[float, ...]
+    golden_engine_db: tuple[float, ...]
 
-    @model_validator(mode="after")
-    def _goals_agree(self) -> Proof:
-        if self.goals_met != self.goals.met(self.nmse_loss_db, self.worst_speed_loss_db):
-            raise ValueError(
-                f"goals_met is {self.goals_met}, but losses of {self.nmse_loss_db} dB and "
-                f"{self.worst_speed_loss_db} dB against the goals say otherwise"
-            )
-        return self
+    @property
+    def goals_met(self) -> bool:
+        """Whether none was missed."""
+        return all(goal.met for goal in self.goals)
+
+    def find(self, metric: str, reference: str) -> list[Goal]:
+        """The engine's or student's goals of a metric against a reference."""
+        return [goal for goal in self.goals if (goal.metric, goal.reference) == (metric, reference)]
 
 
 class Manifest(_Strict):
     """A bundle in words; `files` is filled in by :func:`edgecsi.bundle.write_bundle`."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[2] = SCHEMA_VERSION
     edgecsi: Text  # version that wrote the bundle
     name: Text
     target: Text
-    engine: Literal["onnxruntime", "native", "openvino", "tensorrt", "tensorrt-rtx"]
-    precision: Literal["fp32", "fp16", "bf16", "int8", "int8-bf16"]
-    student: Student
-    shape: CsiShape
+    task: Text
     input: TensorSpec
     output: TensorSpec
-    step_ms: PositiveFloat
-    horizon_ms: PositiveFloat
-    duplex: Literal["tdd", "fdd"]
-    max_users: PositiveInt | None = None  # largest batch of one engine call; null: any
-    libraries: dict[Text, Text]  # library -> version that the build used
-    gpu_architecture: ComputeCapability | None = None  # what the engine is for; null: no GPU
+    radio: RadioSetting
+    horizon_ms: float  # from the last sample of the history to the last one predicted
+    network: NetworkFacts
+    engine: EngineFacts
     calibration_set: Text | None = None
+    warnings: tuple[Text, ...] = ()  # what whoever uses it should know: speeds beyond the trained range, ...
+    proof: Proof
     files: dict[FileName, Sha256] = Field(default_factory=dict, max_length=64)
-    nmse: Proof
 
     @model_validator(mode="after")
-    def _tensors_agree(self) -> Manifest:
-        sizes = (self.shape.antennas, self.shape.history, self.shape.future, self.shape.subcarriers)
-        if not all(0 < size <= MAX_AXIS for size in sizes):
-            raise ValueError(f"shape {sizes} is not of 1 to {MAX_AXIS} per axis")
-        if self.input != TensorSpec.history(self.shape) or self.output != TensorSpec.future(self.shape):
-            raise ValueError(f"input and output are not the tensors that shape {sizes} has")
+    def _agrees(self) -> Manifest:
+        if self.task not in TASKS:
+            raise ValueError(f"task {self.task!r} is not known here; choose from {', '.join(TASKS.names)}")
+        wanted = Signature.of(self.the_task, self.radio)
+        if (self.input, self.output) != (wanted.input, wanted.output):
+            raise ValueError(f"input and output are not the tensors of task {self.task} in its radio setting")
+        if not math.isclose(self.horizon_ms, self.radio.horizon_ms, rel_tol=1e-6):
+            raise ValueError(
+                f"horizon_ms is {self.horizon_ms:g}, but {self.radio.future} steps of "
+                f"{self.radio.step_ms:g} ms are {self.radio.horizon_ms:g}"
+            )
         return self
+
+    @property
+    def the_task(self) -> Task:
+        """The row of its task."""
+        return TASKS.get(self.task)
+
+    @property
+    def signature(self) -> Signature:
+        """What the engine takes and gives."""
+        return Signature(input=self.input, output=self.output)

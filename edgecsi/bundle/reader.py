@@ -16,9 +16,8 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from edgecsi.bundle.golden import GoldenSet
+from edgecsi.bundle.golden import golden_from_bytes
 from edgecsi.bundle.manifest import (
-    ENGINE_FILES,
     GOLDEN_FILE,
     MANIFEST_FILE,
     SCHEMA_VERSION,
@@ -28,6 +27,7 @@ from edgecsi.bundle.manifest import (
 from edgecsi.bundle.onnx_scan import external_tensor
 from edgecsi.errors import BundleError
 from edgecsi.files import old_name
+from edgecsi.users import Users
 
 MAX_MANIFEST_BYTES = 1 << 20
 MAX_BUNDLE_BYTES = 1 << 31  # an ONNX file can't be larger either
@@ -50,11 +50,16 @@ class Bundle:
 
     def engine_files(self) -> dict[str, bytes]:
         """The files that the engine library takes, by name."""
-        return {name: self.read(name) for name in ENGINE_FILES[self.manifest.engine]}
+        return {name: self.read(name) for name in self.manifest.engine.files}
 
-    def golden(self) -> GoldenSet:
-        """The golden users. Raises BundleError when they don't have the manifest's shape."""
-        return GoldenSet.from_bytes(self.read(GOLDEN_FILE), self.manifest.shape)
+    def golden(self) -> Users:
+        """The golden users. Raises BundleError when they are none of the manifest's task and setting."""
+        manifest = self.manifest
+        users = golden_from_bytes(self.read(GOLDEN_FILE), manifest.the_task, manifest.radio)
+        counts = {len(manifest.proof.golden_student_db), len(manifest.proof.golden_engine_db)}
+        if counts != {len(users)}:
+            raise BundleError(f"golden.npz holds {len(users)} users, its manifest tells of {sorted(counts)}")
+        return users
 
 
 def open_bundle(path: str | os.PathLike[str], digest: str | None = None) -> Bundle:
@@ -101,7 +106,8 @@ def _read_file(folder: int, path: Path, name: str, limit: int) -> bytes:
             raise BundleError(f"{path}: {name} is no plain file")
         if status.st_size > limit:
             raise BundleError(f"{path}: {name} has {status.st_size} bytes, more than the limit of {limit}")
-        return file.read(limit + 1)[:limit]
+        # Python allocates what it is asked for, and where memory is locked the kernel fills it: not `limit`.
+        return file.read(status.st_size + 1)  # one more, so that a file that grows loses its hash
 
 
 def _parse(path: Path, text: bytes) -> Manifest:
@@ -130,7 +136,7 @@ def _refuse_constant(name: str) -> None:
 
 def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:
     listed = set(manifest.files)
-    required = {STUDENT_FILE, GOLDEN_FILE, *ENGINE_FILES[manifest.engine]}
+    required = {STUDENT_FILE, GOLDEN_FILE, *manifest.engine.files}
     if lacking := required - listed:
         raise BundleError(f"{path}: {MANIFEST_FILE} lists no {', '.join(sorted(lacking))}")
     if MANIFEST_FILE in listed:

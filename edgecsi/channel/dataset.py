@@ -1,8 +1,8 @@
 """The dataset file, read lazily: any users in any order, never the whole file.
 
-One HDF5 file: `history` and `future` (complex64 [user, antenna, T or P, K], one chunk per user with a
-checksum), `speed_kmh` (float32 [user]), `drop` (int64 [user]) and the attributes of
-:class:`~edgecsi.channel.info.ChannelInfo`.
+One HDF5 file (:mod:`edgecsi.channel.user_file`) with `history` and `future`, `speed_kmh` (float32 [user]),
+`drop` (int64 [user]) and the attributes of :class:`~edgecsi.channel.origin.Origin`. For CSI, `history` is
+complex64 [user, antenna, T, K] and `future` complex64 [user, antenna, P, K].
 """
 
 from __future__ import annotations
@@ -10,29 +10,66 @@ from __future__ import annotations
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
-from edgecsi.channel.checks import check_users
-from edgecsi.channel.digest import content_digest
-from edgecsi.channel.hdf5 import damage_told, open_hdf5, stored_dataset
-from edgecsi.channel.info import ChannelInfo
-from edgecsi.csi import CsiShape
+from edgecsi.channel.content_digest import content_digest
+from edgecsi.channel.hdf5 import damage_told, open_hdf5
+from edgecsi.channel.origin import Origin
+from edgecsi.channel.usable import check_users, mean_power
+from edgecsi.channel.user_file import FileKind, check_tensors, read_column, read_header
 from edgecsi.errors import DataError
+from edgecsi.tasks import Task
+from edgecsi.users import CLEAN, Users
 
-FORMAT = "edgecsi-dataset"
-FORMAT_VERSION = 1
+DATASET = FileKind(
+    format="edgecsi-dataset",
+    version=2,
+    title="edgecsi dataset",
+    source="`edgecsi data generate` or `import`",
+    renewal="generate or import it again",
+)
+Indices = slice | NDArray[np.integer]
+
+
+class Noise(Protocol):
+    """Noise that is added to histories when they are read, as `edgecsi.training.Augmentation`.
+
+    snr_db: of the noisy ones; a range is drawn from per user; None: nothing is added.
+    """
+
+    @property
+    def snr_db(self) -> float | tuple[float, float] | None:
+        """In dB."""
+        ...
+
+    def __call__(self, task: Task, history: NDArray[Any], users: NDArray[np.int64], /) -> NDArray[Any]:
+        """Histories [n, ...] of the users with these indices [n] -> the same with the task's noise."""
+        ...
 
 
 class Dataset:
     """Channels of many users in one file; also works in forked processes and can be sent to spawned ones.
 
-    Attributes: `path`; `info`; `shape`; `speed_kmh` float32 [user]; `drop` int64 [user] (users of one drop
-    share large-scale parameters).
+    Attributes:
+        path: the file.
+        task: :class:`~edgecsi.tasks.Task` that its users are for.
+        radio: :class:`~edgecsi.radio.RadioSetting` that they were sampled with.
+        origin: :class:`Origin` of the channels.
+        speed_kmh: float32 [user].
+        drop: int64 [user]; users of one drop share large-scale parameters.
+
+    Raises:
+        DataError: anything wrong with the file, in one line.
+
+    Example:
+        >>> with Dataset.open("site.h5") as dataset:
+        ...     users = dataset.users(slice(0, 8))
+        ...     users.inputs.shape  # [user, antenna, T, K]
+        (8, 32, 16, 48)
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -42,10 +79,10 @@ class Dataset:
         self._inode = _inode(self._file)
         try:
             with damage_told(self.path):
-                self.info = _read_info(self._file)
-                self.shape = _read_shape(self._file)
-                self.speed_kmh = _read_column(self._file, "speed_kmh", np.dtype(np.float32))
-                self.drop = _read_column(self._file, "drop", np.dtype(np.int64))
+                self.task, self.radio, self.origin = read_header(self._file, DATASET, Origin)
+                users = check_tensors(self._file, self.task, self.radio)
+                self.speed_kmh: NDArray[np.float32] = read_column(self._file, "speed_kmh", np.float32, users)
+                self.drop: NDArray[np.int64] = read_column(self._file, "drop", np.int64, users)
             if not (np.isfinite(self.speed_kmh).all() and (self.speed_kmh >= 0).all()):
                 raise DataError(f"{self.path}: 'speed_kmh' holds NaN, Inf or a negative speed")
         except BaseException:
@@ -73,20 +110,38 @@ class Dataset:
     def __reduce__(self) -> tuple[Any, ...]:
         return Dataset, (self.path,)
 
-    def history(self, users: slice | NDArray[np.integer]) -> NDArray[np.complex64]:
-        """CSI that the predictor sees, of these users in this order: complex64 [n, antenna, T, K].
+    def history(self, users: Indices) -> NDArray[Any]:
+        """What a predictor sees of these users in this order: [n, *input axes] in the task's dtype.
 
         :class:`DataError` names a user with NaN, Inf or zero power.
         """
         return self._read("history", users)
 
-    def future(self, users: slice | NDArray[np.integer]) -> NDArray[np.complex64]:
-        """CSI to be predicted, as :meth:`history`: complex64 [n, antenna, P, K]."""
+    def future(self, users: Indices) -> NDArray[Any]:
+        """What is to be predicted, as :meth:`history`: [n, *target axes]."""
         return self._read("future", users)
+
+    def users(self, users: Indices, noise: Noise | None = None) -> Users:
+        """These users with inputs, targets and :meth:`columns`; `noise` is added to the inputs.
+
+        The column `snr_db` is what `noise` asks for; where it draws from a range, what came out.
+        """
+        indices = np.arange(len(self))[users]
+        clean = self.history(indices)
+        inputs = clean if noise is None else noise(self.task, clean, indices)
+        columns = self.columns(indices)
+        if noise is not None:
+            columns["snr_db"] = _snr_db(clean, inputs, noise.snr_db)
+        return Users(inputs, self.future(indices), columns)
+
+    def columns(self, users: Indices) -> dict[str, NDArray[Any]]:
+        """Facts of these users in the file, by name: `speed_kmh` and `snr_db`, float32 [n] each."""
+        speed_kmh = self.speed_kmh[users]
+        return {"speed_kmh": speed_kmh, "snr_db": np.full(len(speed_kmh), CLEAN, np.float32)}
 
     @cached_property
     def digest(self) -> str:
-        """Content id, for cache keys: see :mod:`edgecsi.channel.digest`."""
+        """Content id, for cache keys: see :mod:`edgecsi.channel.content_digest`."""
         return content_digest(self._own_file())
 
     def _own_file(self) -> h5py.File:
@@ -97,12 +152,12 @@ class Dataset:
                 raise DataError(f"{self.path}: replaced by another file while in use; start again")
         return self._file
 
-    def _read(self, name: str, users: slice | NDArray[np.integer]) -> NDArray[np.complex64]:
+    def _read(self, name: str, users: Indices) -> NDArray[Any]:
         rows = np.arange(len(self))[users]
         where = f"{self.path}: {name}"
         wanted, positions = np.unique(rows, return_inverse=True)
         stored = self._own_file()[name]
-        block = np.empty((len(wanted), *stored.shape[1:]), np.complex64)
+        block = np.empty((len(wanted), *stored.shape[1:]), stored.dtype)
         # One read per run of neighbours: HDF5 is slow at scattered selections, fast at ranges.
         starts = np.flatnonzero(np.diff(wanted, prepend=-2) != 1)
         stops = np.append(starts[1:], len(wanted))[: len(starts)]
@@ -118,44 +173,15 @@ def _inode(file: h5py.File) -> int:
     return os.fstat(file.id.get_vfd_handle()).st_ino
 
 
-def _read_info(file: h5py.File) -> ChannelInfo:
-    attributes = {
-        name: value.tolist() if isinstance(value, np.generic | np.ndarray) else value
-        for name, value in file.attrs.items()
-    }
-    kind, version = attributes.pop("format", None), attributes.pop("format_version", None)
-    if kind != FORMAT:
-        raise DataError(
-            f"{file.filename}: no edgecsi dataset; make one with `edgecsi data generate` or `import`"
-        )
-    if version != FORMAT_VERSION:
-        raise DataError(f"{file.filename}: dataset format {version}, this edgecsi reads {FORMAT_VERSION}")
-    try:
-        return ChannelInfo(**attributes)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{file.filename}: attribute '{field}' is wrong: {first['msg']}") from error
-
-
-def _read_shape(file: h5py.File) -> CsiShape:
-    history, future = (stored_dataset(file, name) for name in ("history", "future"))
-    for data in (history, future):
-        if data.dtype != np.complex64 or data.ndim != 4 or 0 in data.shape[1:]:
-            raise DataError(
-                f"{file.filename}: '{data.name[1:]}' must be complex64 [user, antenna, time, subcarrier], "
-                f"is {data.dtype} {data.shape}"
-            )
-    users, antennas, steps, subcarriers = history.shape
-    if (users, antennas, subcarriers) != (future.shape[0], future.shape[1], future.shape[3]):
-        raise DataError(f"{file.filename}: history {history.shape} and future {future.shape} don't fit")
-    if users == 0:
-        raise DataError(f"{file.filename}: empty, it holds no user")
-    return CsiShape(antennas, steps, future.shape[2], subcarriers)
-
-
-def _read_column(file: h5py.File, name: str, dtype: np.dtype) -> NDArray[Any]:
-    data, users = stored_dataset(file, name), file["history"].shape[0]
-    if data.dtype != dtype or data.shape != (users,):
-        raise DataError(f"{file.filename}: '{name}' must be {dtype} [{users}], is {data.dtype} {data.shape}")
-    return data[...]
+def _snr_db(
+    clean: NDArray[Any], noisy: NDArray[Any], asked: float | tuple[float, float] | None
+) -> NDArray[np.float32]:
+    """SNR of every user [n]; CLEAN where nothing was added."""
+    noise = mean_power(noisy - clean)
+    found = np.full(len(clean), CLEAN, np.float32)
+    added = noise > 0
+    if isinstance(asked, tuple):
+        found[added] = 10 * np.log10(mean_power(clean)[added] / noise[added])
+    elif asked is not None:
+        found[added] = asked
+    return found

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 
+from edgecsi.channel.interrupts import interrupts_noted
 from edgecsi.errors import DataError
 from edgecsi.files import atomic_file, reserve
 
 # Deflate packs at most 1032 bytes into one; no other filter is accepted.
 _FILTERS = {h5py.h5z.FILTER_DEFLATE: 1032, h5py.h5z.FILTER_SHUFFLE: 1, h5py.h5z.FILTER_FLETCHER32: 1}
+_TABLE_BYTES = 1 << 16  # of HDF5's own, in a new file
 
 
 @contextmanager
@@ -47,19 +49,20 @@ def open_hdf5(path: Path) -> h5py.File:
 
 
 @contextmanager
-def new_hdf5(path: Path, size: int) -> Iterator[h5py.File]:
+def new_hdf5(path: Path, size: int) -> Iterator[tuple[h5py.File, Callable[[], None]]]:
     """Yield a new file that will be `path`, which appears whole or not at all; OSError if there is no room.
 
-    size: bytes of data that it will hold. HDF5 can't close a file on a full disk and crashes at exit: so ask
-    for the room before HDF5 is involved, and once more since opening empties the file.
+    size: bytes of data that it will hold. Ctrl-C is noted while HDF5 works: call the yielded function between
+    two blocks to raise it. HDF5 can't close a file on a full disk and crashes at exit: so ask for the room
+    before HDF5 is involved, and once more since opening empties the file.
     """
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as temporary, interrupts_noted() as raise_interrupt:
         with temporary.open("wb") as file:
-            reserve(file.fileno(), size, path)
+            reserve(file.fileno(), size + _TABLE_BYTES, path)
         # From version 1.10 on HDF5 keeps checksums of its own tables too: damage anywhere is found.
         with h5py.File(temporary, "w", libver=("v110", "v110")) as file:
             reserve(file.id.get_vfd_handle(), size, path)
-            yield file
+            yield file, raise_interrupt
 
 
 def stored_dataset(file: h5py.File, name: str) -> h5py.Dataset:

@@ -1,10 +1,11 @@
 """Import of LLM4CP's and QuaDRiGa's MATLAB v7.3 files, streamed.
 
 The files (Liu et al., LLM4CP, JCIN 2024) hold one complex array each, in MATLAB [speed, user, time,
-subcarrier, column, row, polarisation]; HDF5 shows the axes reversed. `H_U_his*` is the uplink history,
-`H_U_pre*` the uplink future (TDD), `H_D_pre*` the future on the adjacent downlink band (FDD). Coefficients
-are kept as they are (about 5e-6). Users are numbered speed by speed: the users of the first speed, then those
-of the second.
+subcarrier, column, row, polarisation]; HDF5 shows the axes reversed, and MATLAB drops axes of length 1 at the
+end (one polarisation, one row). The last three axes say the array. `H_U_his*` is the uplink history,
+`H_U_pre*` the uplink future (TDD), `H_D_pre*` the future on the downlink band above (FDD). Coefficients are
+kept as they are (about 5e-6). Users are numbered speed by speed: the users of the first speed, then those of
+the second.
 
 Drops: the files don't say which users share large-scale parameters. LLM4CP's generator draws one layout of
 users per speed, all near one place, each with clusters of its own: over 90 such layouts of 10 users the
@@ -18,20 +19,20 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecsi import __version__
 from edgecsi.channel.hdf5 import damage_told, open_hdf5, stored_dataset
-from edgecsi.channel.info import ChannelInfo
-from edgecsi.channel.speeds import spread_speeds
+from edgecsi.channel.mat_options import ImportOptions
+from edgecsi.channel.origin import Origin
 from edgecsi.channel.writer import write_dataset
-from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
+from edgecsi.radio import MAX_AXIS, Duplex, RadioSetting
 
-_ANTENNA_AXES = (2, 4, 4)  # polarisation, row, column: MATLAB's last three axes, reversed
+_AXES = "(speed, user, time, subcarrier, column, row, polarisation)"
 _TILE_BYTES = 16 << 20
 
 
@@ -39,9 +40,7 @@ def import_mat(
     path: Path,
     history: Path,
     future: Path,
-    info: ChannelInfo,
-    speeds_kmh: tuple[float, ...] = (10.0, 100.0),
-    drops: Literal["user", "speed"] = "user",
+    options: ImportOptions,
     advance: Callable[[int, int], None] = lambda done, users: None,
 ) -> None:
     """Write the dataset `path` from a history and a future file.
@@ -50,9 +49,7 @@ def import_mat(
         path: dataset to write.
         history: v7.3 file with `H_U_his*`.
         future: v7.3 file with `H_U_pre*` (makes the dataset TDD) or `H_D_pre*` (FDD).
-        info: what the files don't say; its duplex mode is replaced by what the future's name says.
-        speeds_kmh: speeds along the speed axis, as :func:`~edgecsi.channel.speeds.spread_speeds`.
-        drops: what counts as one drop.
+        options: what the files don't say.
         advance: hears how many of how many users are done.
 
     Raises:
@@ -61,28 +58,53 @@ def import_mat(
     with _open_mat(history) as history_file, _open_mat(future) as future_file:
         past = _variable(history_file, "H_U_his")
         coming = _variable(future_file, "H_U_pre", "H_D_pre")
-        if past.shape[:4] != coming.shape[:4] or past.shape[5:] != coming.shape[5:]:
-            raise DataError(
-                f"{future}: its shape {coming.shape[::-1]} does not fit the history's {past.shape[::-1]} "
-                "(speed, user, time, subcarrier, 4, 4, 2)"
-            )
-        subcarriers, steps, users, speed_count = past.shape[3:]
+        mine, theirs = _shape(past), _shape(coming)
+        if mine[:2] + mine[3:] != theirs[:2] + theirs[3:]:
+            raise DataError(f"{future}: its shape {theirs} does not fit the history's {mine} {_AXES}")
+        speed_count, users, *_ = mine
         try:
-            speeds = spread_speeds(speeds_kmh, speed_count)
+            speeds = spread_speeds(options.speeds, speed_count)
+            radio = _radio(mine, theirs[2], "tdd" if "H_U_pre" in coming.name else "fdd", options)
         except ValueError as error:
             raise DataError(f"{history}: {error}") from error
-        info = info.model_copy(update={"duplex": "tdd" if "H_U_pre" in coming.name else "fdd"})
-        shape = CsiShape(int(np.prod(_ANTENNA_AXES)), steps, coming.shape[4], subcarriers)
+        origin = Origin(
+            scenario=options.scenario,
+            los=options.los,
+            generator=f"import of {history.name} and {future.name}",
+            generator_version=f"edgecsi {__version__}",
+        )
         total, done = speed_count * users, 0
-        with write_dataset(path, info, shape, total) as writer:
+        with write_dataset(path, radio, origin, total) as writer:
             for user_range, speed_range in _tiles(past):
                 past_tile, coming_tile = (_read(data, user_range, speed_range) for data in (past, coming))
                 for row, speed in enumerate(range(speed_range.start, speed_range.stop)):
                     first, count = speed * users + user_range.start, past_tile.shape[1]
-                    drop = np.arange(first, first + count) if drops == "user" else np.full(count, speed)
+                    each = np.arange(first, first + count)
+                    drop = each if options.drops == "user" else np.full(count, speed)
                     writer.write(first, past_tile[row], coming_tile[row], np.full(count, speeds[speed]), drop)
                     done += count
                     advance(done, total)
+
+
+def spread_speeds(speeds: tuple[float, ...], count: int) -> NDArray[np.float32]:
+    """Speeds of a speed axis of `count` places: one for all, two ends linearly, or one for each place."""
+    if len(speeds) == count:
+        return np.array(speeds, np.float32)
+    if len(speeds) > 2:
+        raise ValueError(f"{len(speeds)} speeds given for a speed axis of {count}")
+    return np.linspace(speeds[0], speeds[-1], count, dtype=np.float32)
+
+
+def _radio(shape: tuple[int, ...], future: int, duplex: Duplex, options: ImportOptions) -> RadioSetting:
+    """The setting of files of that shape. ValueError where it can't be."""
+    _, _, steps, subcarriers, *array = shape
+    if array[2] > 2:
+        raise ValueError(
+            f"its last axis has {array[2]} polarisations, more than 2; its axes are {shape} {_AXES}"
+        )
+    if duplex == "tdd" and options.band_gap_mhz:
+        raise ValueError(f"a band gap of {options.band_gap_mhz:g} MHz, but H_U_pre* is the future of TDD")
+    return options.radio_of(duplex, subcarriers, steps, future, (array[0], array[1], array[2]))
 
 
 def _open_mat(path: Path) -> h5py.File:
@@ -105,18 +127,20 @@ def _variable(file: h5py.File, *prefixes: str) -> h5py.Dataset:
         raise DataError(
             f"{file.filename}: '{names[0]}' must be a complex single or double array, is {data.dtype}"
         )
-    if data.ndim != 7 or data.shape[:3] != _ANTENNA_AXES or 0 in data.shape:
-        raise DataError(
-            f"{file.filename}: '{names[0]}' must be [speed, user, time, subcarrier, 4, 4, 2], "
-            f"is {data.shape[::-1]}"
-        )
+    if not 4 <= data.ndim <= 7 or 0 in data.shape or max(_shape(data)[2:]) > MAX_AXIS:
+        raise DataError(f"{file.filename}: '{names[0]}' must be {_AXES}, is {data.shape[::-1]}")
     return data
+
+
+def _shape(data: h5py.Dataset) -> tuple[int, ...]:
+    """All seven axes as MATLAB counts them."""
+    return (*data.shape[::-1], *[1] * (7 - data.ndim))
 
 
 def _tiles(data: h5py.Dataset) -> Iterator[tuple[slice, slice]]:
     """Ranges of users and speeds that cover the array, whole chunks each, so that none is unpacked twice."""
-    users, speeds = data.shape[5:]
-    chunk_users, chunk_speeds = data.chunks[5:] if data.chunks else (1, 1)
+    users, speeds = data.shape[-2:]
+    chunk_users, chunk_speeds = data.chunks[-2:] if data.chunks else (1, 1)
     cells = max(1, _TILE_BYTES // (data.nbytes // (users * speeds)))
     tile_speeds = _whole_chunks(cells // chunk_users, chunk_speeds)
     tile_users = _whole_chunks(cells // min(tile_speeds, speeds), chunk_users)
@@ -135,5 +159,6 @@ def _read(data: h5py.Dataset, users: slice, speeds: slice) -> NDArray[np.complex
         stored = data[..., users, speeds]
     csi = np.empty(stored.shape, np.complex64)
     csi.real, csi.imag = stored["real"], stored["imag"]
+    csi = csi.reshape(*[1] * (7 - csi.ndim), *csi.shape)
     csi = csi.transpose(6, 5, 2, 1, 0, 4, 3)  # speed, user, column, row, polarisation, time, subcarrier
     return csi.reshape(*csi.shape[:2], -1, *csi.shape[5:])

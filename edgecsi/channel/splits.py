@@ -30,7 +30,7 @@ def split(ds: Dataset, fractions: tuple[float, float, float] | None = None, seed
     one leave users out. :class:`DataError` if there are too few drops.
     """
     if fractions is None:
-        test = ds.info.test_share or TEST_SHARE
+        test = ds.origin.test_share or TEST_SHARE
         fractions = (1 - VALIDATION_SHARE - test, VALIDATION_SHARE, test)
     if min(fractions) <= 0 or sum(fractions) > 1 + 1e-9:
         raise DataError(f"split fractions must be positive and sum to at most 1, not {fractions}")

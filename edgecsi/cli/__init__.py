@@ -13,6 +13,7 @@ import sys
 import click
 
 from edgecsi.errors import EdgeCsiError
+from edgecsi.logs import LEVELS, setup
 
 # verb -> (module in this package, attribute). Importing a verb's module stays light: heavy libraries
 # are imported inside the command, so that `--help` and the edge verbs work without torch.
@@ -48,10 +49,29 @@ class LazyGroup(click.Group):
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="edgecsi")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE",
+    help="Python file or module that registers networks, tasks, engines or stages of your own; repeatable.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(LEVELS),
+    default="info",
+    show_default=True,
+    help="What is said on stderr.",
+)
 @click.pass_context
-def cli(ctx: click.Context, debug: bool) -> None:
+def cli(ctx: click.Context, debug: bool, plugins: tuple[str, ...], log_level: str) -> None:
     """Compress LLM-backed channel predictors into engines that keep a radio's timing budget."""
+    from edgecsi.registry import add_plugins
+
+    setup(log_level)
     ctx.obj = {"debug": debug}
+    if plugins:
+        add_plugins(plugins)
 
 
 def main() -> None:

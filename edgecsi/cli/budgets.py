@@ -8,11 +8,9 @@ import click
 
 from edgecsi.cli import options
 
-FILE = click.Path(dir_okay=False, path_type=Path)
-
 
 @click.command("budgets")
-@click.option("--budgets", "budget_file", type=FILE, help="YAML file with budgets of your own.")
+@click.option("--budgets", "budget_file", type=options.FILE, help="YAML file with budgets of your own.")
 @options.json_file
 def command(budget_file: Path | None, json_path: Path | None) -> None:
     """List the timing budgets by name, in microseconds per subcarrier spacing."""

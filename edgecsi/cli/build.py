@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from edgecsi.cli import options
+from edgecsi.cli.from_model import build_model, model_options
+from edgecsi.metrics import GoalBounds
+
+STUDENT_BOUNDS = ("max_teacher_loss_db", "max_baseline_loss_db")  # the student was judged when it was made
 
 
 @click.command("build")
@@ -14,9 +19,10 @@ from edgecsi.cli import options
 @click.option("--target", required=True, help="As listed by `edgecsi targets`.")
 @click.option("--digest", help="Refuse the bundle unless it has this digest.")
 @click.option("--calibration", type=options.PATH, help="Calibration set, for an INT8 target.")
-@options.goals
+@click.option("--accept-radio-mismatch", is_flag=True, help="Take a calibration set of another setting.")
+@model_options(GoalBounds, skip=STUDENT_BOUNDS)
 @click.option(
-    "-o", "--output", type=options.PATH, help="Bundle to write  [default: TARGET.edgecsi beside it]"
+    "-o", "--output", type=options.PATH, help="Bundle to write  [default: TARGET-NETWORK.edgecsi beside it]"
 )
 @options.json_file
 def command(
@@ -24,25 +30,25 @@ def command(
     target: str,
     digest: str | None,
     calibration: Path | None,
-    max_nmse_loss_db: float,
-    max_worst_speed_loss_db: float,
+    accept_radio_mismatch: bool,
     output: Path | None,
     json_path: Path | None,
+    **values: Any,
 ) -> None:
     """Build another engine from the ONNX graph in BUNDLE, on the machine that will run it, without torch."""
-    from edgecsi.bundle import Goals
     from edgecsi.cli.output import emit
     from edgecsi.errors import GoalMissed
-    from edgecsi.pipeline.rebuild import rebuild
+    from edgecsi.metrics import missed
+    from edgecsi.stages.rebuild import rebuild
 
-    path = output or bundle.resolve().parent / f"{target}.edgecsi"
-    goals = Goals(max_nmse_loss_db=max_nmse_loss_db, max_worst_speed_loss_db=max_worst_speed_loss_db)
-    built = rebuild(bundle, target, path, goals, digest, calibration)
-    proof = built.manifest.nmse
-    line = f"{path}: loses {proof.nmse_loss_db:+.4f} dB on {proof.test_set.users} golden users"
-    emit(proof.model_dump(), json_path, lambda console: console.print(line, soft_wrap=True))
-    if not proof.goals_met:
-        raise GoalMissed(
-            f"{path} misses its goal: {proof.nmse_loss_db:+.4f} dB overall, "
-            f"{proof.worst_speed_loss_db:+.4f} dB at {proof.worst_speed_kmh} km/h"
-        )
+    bounds = build_model(GoalBounds, values)
+    built = rebuild(bundle, target, output, bounds, digest, calibration, accept_radio_mismatch)
+    proof = built.manifest.proof
+    lines = [f"{built.path}: proven on {proof.test_set.users} golden users", *(g.line for g in proof.goals)]
+    emit(
+        proof.model_dump(mode="json"),
+        json_path,
+        lambda console: console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False),
+    )
+    if lost := missed(goal for goal in proof.goals if goal.subject == "engine"):
+        raise GoalMissed(f"{built.path} misses its goal: {'; '.join(goal.line for goal in lost)}")

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from edgecsi.cli import options
 
-FILE = click.Path(dir_okay=False, path_type=Path)
+if TYPE_CHECKING:
+    from edgecsi.latency.plan import Extent
+
 MODES = click.Choice(("back-to-back", "paced", "paced-stressed"))
 
 
@@ -34,14 +36,14 @@ MODES = click.Choice(("back-to-back", "paced", "paced-stressed"))
 )
 @click.option("--realtime", is_flag=True, help="Ask for SCHED_FIFO and locked memory.")
 @options.seed
-@click.option("--budgets", "budget_file", type=FILE, help="YAML file with budgets of your own.")
+@click.option("--budgets", "budget_file", type=options.FILE, help="YAML file with budgets of your own.")
 @click.option(
     "--require", multiple=True, metavar="BUDGET[@KHZ]", help="Exit 3 unless every bundle keeps it everywhere."
 )
 @click.option("--baseline", metavar="NAME", help="Subject to compare with  [default: the first that runs]")
-@click.option("--from", "from_json", type=FILE, help="Measure nothing: show this report's JSON.")
+@click.option("--from", "from_json", type=options.FILE, help="Measure nothing: show this report's JSON.")
 @options.json_file
-@click.option("--html", "html_path", type=FILE, help="Write the report as one HTML page.")
+@click.option("--html", "html_path", type=options.FILE, help="Write the report as one HTML page.")
 def command(
     bundles: tuple[Path, ...],
     networks: tuple[Path, ...],
@@ -51,7 +53,7 @@ def command(
     from_json: Path | None,
     json_path: Path | None,
     html_path: Path | None,
-    extent: str | None,
+    extent: Extent | None,
     **plan_options: Any,
 ) -> None:
     """Time BUNDLEs on this machine and judge them against radio timing budgets.
@@ -63,11 +65,9 @@ def command(
     from edgecsi.errors import GoalMissed
     from edgecsi.files import atomic_file
     from edgecsi.latency import requirements
+    from edgecsi.latency.api import latency_report
     from edgecsi.latency.budget_file import load_budgets
-    from edgecsi.latency.plan import make_plan
     from edgecsi.latency.report_file import read_report
-    from edgecsi.latency.session import run_session
-    from edgecsi.latency.subjects import BundleSubject, NetworkSubject
     from edgecsi.report.latency_page import latency_page
     from edgecsi.report.latency_table import print_latency
 
@@ -80,12 +80,18 @@ def command(
         required = requirements.parse(require, report.budgets)
     else:
         required = requirements.parse(require, budgets)
-        subjects = [*map(BundleSubject, bundles), *map(NetworkSubject, networks)]
-        if not subjects:
+        if not bundles and not networks:
             raise click.UsageError("nothing to time: give at least one BUNDLE or --network FOLDER")
-        plan = make_plan(extent or "default", **plan_options)
         with _progress() as progress:
-            report = run_session(subjects, plan, budgets=budgets, baseline=baseline, progress=progress)
+            report = latency_report(
+                bundles,
+                networks=networks,
+                extent=extent or "default",
+                budgets=budgets,
+                baseline=baseline,
+                progress=progress,
+                **plan_options,
+            )
     emit(report.model_dump(mode="json"), json_path, lambda console: print_latency(report, console))
     if html_path:
         with atomic_file(html_path) as temporary:

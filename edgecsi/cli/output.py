@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,3 +21,23 @@ def emit(findings: Any, json_path: Path | None, show: Callable[[Console], None])
     show(Console())
     if json_path:
         write_json(json_path, findings)
+
+
+def emit_fields(findings: Mapping[str, Any], json_path: Path | None) -> None:
+    """:func:`emit` nested findings with one field a line, as `radio.array.columns`."""
+    fields = dict(_flat(findings))
+    width = max(map(len, fields), default=0)
+
+    def show(console: Console) -> None:
+        for name, value in fields.items():
+            console.print(f"{name:<{width}}  {value}", highlight=False, markup=False, soft_wrap=True)
+
+    emit(findings, json_path, show)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value

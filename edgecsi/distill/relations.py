@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from edgecsi.distill.options import PARTS, Scope
 from edgecsi.errors import ModelError
 from edgecsi.models.prediction import Relations
-
-RELATION_HEADS = 32
-Scope = Literal["all", "csi"]
-PARTS = ("query", "key", "value")
 
 
 def relation_loss(
@@ -42,7 +38,7 @@ def log_relations(part: Tensor, heads: int) -> Tensor:
         return scores.log_softmax(dim=-1)
 
 
-def check_heads(heads: int, teacher: dict[str, int], student: dict[str, int]) -> None:
+def check_heads(heads: int, teacher: Mapping[str, int], student: Mapping[str, int]) -> None:
     """ModelError unless the relation heads divide every width (name -> width) of both networks."""
     for who, widths in (("teacher", teacher), ("student", student)):
         for part, width in widths.items():

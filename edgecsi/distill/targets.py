@@ -16,12 +16,37 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from edgecsi.distill.relations import PARTS
+from edgecsi.distill.options import PARTS
 from edgecsi.errors import ModelError
-from edgecsi.files import atomic_file, reserve
+from edgecsi.files import atomic_file, reserve, sha256_file
+from edgecsi.logs import LOGGER
+from edgecsi.models.folder import CONFIG_FILE, WEIGHTS_FILE, load, load_config
+from edgecsi.models.network import NETWORKS, no_relations
 from edgecsi.models.prediction import Relations
 from edgecsi.progress import track
-from edgecsi.training.batches import Batch, BatchSource
+from edgecsi.radio import require_same_radio
+from edgecsi.training.batches import Batch, BatchSource, open_source
+from edgecsi.training.options import ExampleOptions
+from edgecsi.training.processes import process_group
+
+
+def make_targets(
+    teacher: Path, data: Path, options: ExampleOptions, path: Path, accept_radio_mismatch: bool = False
+) -> None:
+    """Write the teacher's targets for these data, unless `path` already holds them.
+
+    options: those of the student's training. RadioMismatch where the teacher is for other channels.
+    """
+    config = load_config(teacher)
+    if not NETWORKS.get(config.name).relations:
+        raise no_relations(f"the teacher {teacher} ({config.name})")
+    with open_source(data, options, batch_users=1) as source:
+        _check_fit(teacher, source, accept_radio_mismatch)
+        files = [sha256_file(teacher / name) for name in (CONFIG_FILE, WEIGHTS_FILE)]
+        key = repr((files, options.model_dump_json(), source.dataset.digest))
+        if _key_of(path) != key:
+            network = load(teacher).to(process_group().device)
+            write_targets(path, network, source, key)
 
 
 def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str) -> None:
@@ -29,7 +54,7 @@ def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str)
 
     key: names the teacher and the data, to recognise the file by. ModelError where FP16 can't hold a value.
 
-    Layout: `users` (source.train), and per part float16 [position in users, draw, antenna group, row, token,
+    Layout: `users` (source.train), and per part float16 [position in users, draw, row group, row, token,
     width].
     """
     users, draws = len(source.train), source.augmentation.draws
@@ -41,7 +66,7 @@ def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str)
             reserve(file.fileno(), size, path)
         with h5py.File(temporary, "w") as file:
             reserve(file.id.get_vfd_handle(), size, path)
-            file.attrs.update({"key": key, "prompts": prompts})
+            file.attrs.update({"key": key, "prompts": prompts, "noise": repr(source.augmentation)})
             file["users"] = source.train
             for part, value in values.items():
                 chunk = (1, 1, 1, *value.shape[1:])
@@ -56,12 +81,12 @@ def write_targets(path: Path, teacher: nn.Module, source: BatchSource, key: str)
 def _relations(
     teacher: nn.Module, source: BatchSource, position: int, draw: int
 ) -> tuple[int, dict[str, NDArray[np.float16]]]:
-    """Prompt tokens, and per part float16 [antenna group, row, token, width], of one training user."""
+    """Prompt tokens, and per part float16 [row group, row, token, width], of one training user."""
     user, groups = source.train[position], source.group_count
     batch = source.batch(np.full(groups, user), np.arange(groups), draw)
     with torch.inference_mode():
         relations = teacher.predict(
-            batch.to(next(teacher.parameters()).device).history, relations=True
+            batch.to(next(teacher.parameters()).device).inputs, relations=True
         ).relations
     halves = {part: _half(getattr(relations, part), f"{part} of user {user}") for part in PARTS}
     return relations.prompts, {
@@ -100,9 +125,24 @@ class Targets:
         """Width of query, key and value."""
         return {part: self._file[part].shape[-1] for part in PARTS}
 
+    def check(self, source: BatchSource) -> None:
+        """ModelError unless these are targets for the users, row groups and noise of `source`."""
+        shape, noise = self._file[PARTS[0]].shape, self._file.attrs["noise"]
+        if (list(self._position), shape[2], noise) != (
+            source.train.tolist(),
+            source.group_count,
+            repr(source.augmentation),
+        ):
+            raise ModelError(
+                f"{self._file.filename} holds targets for {shape[0]} users in {shape[2]} row groups "
+                f"with {noise}, not for {len(source.train)} in {source.group_count} with "
+                f"{source.augmentation}: make them again"
+            )
+
     def relations(self, batch: Batch) -> Relations:
         """The teacher's relations for the rows of a batch, on the batch's device."""
-        return Relations(*(self._read(part, batch) for part in PARTS), prompts=self._prompts)
+        query, key, value = (self._read(part, batch) for part in PARTS)
+        return Relations(query, key, value, prompts=self._prompts)
 
     def _read(self, part: str, batch: Batch) -> Tensor:
         dataset = self._file[part]
@@ -110,4 +150,30 @@ class Targets:
             dataset[self._position[int(user)], batch.draw, int(group)]
             for user, group in zip(batch.users, batch.groups, strict=True)
         ]
-        return torch.from_numpy(np.concatenate(blocks)).to(batch.history.device)
+        return torch.from_numpy(np.concatenate(blocks)).to(batch.inputs.device)
+
+
+def _check_fit(teacher: Path, source: BatchSource, accept: bool) -> None:
+    config, dataset = load_config(teacher), source.dataset
+    if config.task != dataset.task:
+        raise ModelError(
+            f"the teacher {teacher} is for task {config.task.name}, "
+            f"but {dataset.path} holds task {dataset.task.name}"
+        )
+    for line in require_same_radio(
+        config.radio,
+        f"the teacher {teacher}",
+        dataset.radio,
+        str(dataset.path),
+        ways="train a teacher on such channels",
+        accept=accept,
+    ):
+        LOGGER.warning(f"accepted: {line}")
+
+
+def _key_of(path: Path) -> str | None:
+    try:
+        with h5py.File(path, "r") as file:
+            return str(file.attrs["key"])
+    except (OSError, KeyError):
+        return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from edgecsi.latency.results import Capacity, Outcome, Subject
+from edgecsi.latency.report_schema import Capacity, Outcome, Subject
 
 
 def capacities(subject: Subject) -> list[Capacity]:
@@ -38,14 +38,23 @@ def _at(subject: Subject, place: str) -> list[Capacity]:
                         outcomes.setdefault(key, []).append((cell.setting.users, verdict.outcome))
         entries += [
             Capacity(
-                subject=subject.name, place=place, mode=mode, budget=budget, scs_khz=scs, **_limits(by_users)
+                subject=subject.name,
+                place=place,
+                mode=mode,
+                budget=budget,
+                scs_khz=scs,
+                fits=_fits(by_users),
+                too_many=_too_many(by_users),
             )
             for (budget, scs), by_users in outcomes.items()
         ]
     return entries
 
 
-def _limits(by_users: list[tuple[int, Outcome]]) -> dict[str, int | None]:
+def _fits(by_users: list[tuple[int, Outcome]]) -> int:
     passing = takewhile(lambda pair: pair[1] == "pass", by_users)
-    failing = (users for users, outcome in by_users if outcome in ("fail", "cannot sustain"))
-    return {"fits": max((users for users, _ in passing), default=0), "too_many": next(failing, None)}
+    return max((users for users, _ in passing), default=0)
+
+
+def _too_many(by_users: list[tuple[int, Outcome]]) -> int | None:
+    return next((users for users, outcome in by_users if outcome in ("fail", "cannot sustain")), None)

@@ -12,16 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-LIBRARIES = (
-    "edgecsi",
-    "numpy",
-    "onnxruntime",
-    "openvino",
-    "tensorrt",
-    "tensorrt-rtx-cu13-libs",
-    "pycuda",
-    "torch",
-)
+from edgecsi.runtime.engine import ENGINES
+
+LIBRARIES = ("edgecsi", "numpy", "torch", "pycuda")  # beside those of the engines
 NOT_TUNED = "not RT-tuned: p99.9 and beyond belong to the host"
 
 
@@ -133,7 +126,7 @@ def _gpus() -> list[str]:
 
 def _libraries() -> dict[str, str]:
     found = {}
-    for name in LIBRARIES:
+    for name in dict.fromkeys([*LIBRARIES, *(name for row in ENGINES for name in row.libraries)]):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -7,45 +7,46 @@ of the driver's C API. Elsewhere the subject's `reason` says why there is no suc
 from __future__ import annotations
 
 import ctypes
-import importlib
-import importlib.util
 import time
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgecsi.bundle import Signature
 from edgecsi.errors import UnavailableError
-from edgecsi.latency.results import GpuStages
-from edgecsi.latency.summary import timing
-from edgecsi.runtime.trt import TensorRtEngine
+from edgecsi.latency.report_schema import GpuStages
+from edgecsi.latency.timing_summary import timing
+from edgecsi.runtime.engines.tensorrt import FILE, TensorRtEngine, library
 
-MODULES = {"tensorrt": ("tensorrt",), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
-CALLS = 1000
-_CAPTURE_THREAD_LOCAL = 1
+CALLS = 1000  # LoadGen's minimum
+_CAPTURE_THREAD_LOCAL = 1  # CU_STREAM_CAPTURE_MODE_THREAD_LOCAL: other threads may go on calling CUDA
+
+
+def open_probe(engine: str, files: Mapping[str, bytes], signature: Signature) -> GpuProbe:
+    """Start the engine of a bundle that runs here."""
+    return GpuProbe(library(engine), files[FILE], signature)
 
 
 class GpuProbe(TensorRtEngine):
     """A TensorRT engine whose calls are timed stage by stage with CUDA events."""
 
-    @classmethod
-    def open(cls, engine: str, files: Mapping[str, bytes]) -> GpuProbe:
-        """Start `engine.engine` of a bundle that runs here."""
-        found = next(name for name in MODULES[engine] if importlib.util.find_spec(name))
-        return cls(importlib.import_module(found), files["engine.engine"])
+    def measure(self, inputs: NDArray[np.float32]) -> list[GpuStages]:
+        """:data:`CALLS` calls on float32 [user, *input dims] without a CUDA graph, then with one.
 
-    def measure(self, history: NDArray[np.float32]) -> list[GpuStages]:
-        """:data:`CALLS` calls on float32 [user, antenna, T, K, 2] without a CUDA graph, then with one."""
+        Of more users than the engine takes at once, the first ones.
+        """
+        inputs = inputs[: self.max_users]
         self._device.push()
         try:
-            self._context.set_input_shape("csi_history", history.shape)
-            self._in, self._out = self._host_in[: len(history)], self._host_out[: len(history)]
+            self._context.set_input_shape(self._signature.input.name, inputs.shape)
+            self._in, self._out = self._host_in[: len(inputs)], self._host_out[: len(inputs)]
             self._events = [self._cuda.Event() for _ in range(4)]
-            self._launched(history)
-            plain = [self._launched(history) for _ in range(CALLS)]
+            self._launched(inputs)
+            plain = [self._launched(inputs) for _ in range(CALLS)]
             with _Graph(self._stream.handle, self._enqueue) as graph:
-                self._replayed(history, graph)
-                graphed = [self._replayed(history, graph) for _ in range(CALLS)]
+                self._replayed(inputs, graph)
+                graphed = [self._replayed(inputs, graph) for _ in range(CALLS)]
         finally:
             self._cuda.Context.pop()
         return [_stages(False, plain), _stages(True, graphed)]
@@ -59,11 +60,11 @@ class GpuProbe(TensorRtEngine):
         if not self._context.execute_async_v3(self._stream.handle):
             raise UnavailableError("TensorRT failed while its stages were timed")
 
-    def _launched(self, history: NDArray[np.float32]) -> dict[str, float]:
+    def _launched(self, inputs: NDArray[np.float32]) -> dict[str, float]:
         """One call, microseconds per stage."""
         first, copied, computed, last = self._events
         begun = time.perf_counter()
-        self._in[...] = history
+        self._in[...] = inputs
         first.record(self._stream)
         self._cuda.memcpy_htod_async(self._device_in, self._in, self._stream)
         copied.record(self._stream)
@@ -82,11 +83,11 @@ class GpuProbe(TensorRtEngine):
             "d2h": 1e3 * computed.time_till(last),
         }
 
-    def _replayed(self, history: NDArray[np.float32], graph: _Graph) -> dict[str, float]:
+    def _replayed(self, inputs: NDArray[np.float32], graph: _Graph) -> dict[str, float]:
         """One call through the graph, which holds both copies and the engine."""
         first, *_, last = self._events
         begun = time.perf_counter()
-        self._in[...] = history
+        self._in[...] = inputs
         first.record(self._stream)
         before = time.perf_counter()
         graph.launch()

@@ -22,7 +22,7 @@ def binomial_cdf(n: int, q: float, upto: int) -> NDArray[np.float64]:
     k = np.arange(1, upto + 1)
     steps = np.log((n - k + 1) / k) + np.log(q / (1 - q))
     log_pmf = n * np.log1p(-q) + np.concatenate([[0.0], np.cumsum(steps)])
-    return np.minimum(np.cumsum(np.exp(log_pmf)), 1.0)
+    return np.cumsum(np.exp(log_pmf)).clip(max=1.0)
 
 
 @lru_cache(maxsize=4096)
@@ -46,7 +46,7 @@ def minimum_calls(p: float) -> int:
     return high
 
 
-def bound(sorted_times: NDArray, p: float) -> float | None:
+def bound(sorted_times: NDArray[np.float64], p: float) -> float | None:
     """Upper 99 % bound of percentile p of ascending times [n]; None when n can't support it."""
     t = rank(len(sorted_times), p)
     return None if t is None else float(sorted_times[-t])

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from edgecsi.errors import EdgeCsiError
 from edgecsi.latency.environment import available_cpus, cpu_list, read_line
-from edgecsi.latency.results import Mode, Plan, Setting
+from edgecsi.latency.report_schema import Mode, Plan, Setting
 
 ALL_MODES: tuple[Mode, ...] = ("back-to-back", "paced", "paced-stressed")
 Extent = Literal["quick", "default", "full"]
@@ -84,7 +84,7 @@ def _places(
     """Threads, and the CPUs that they are pinned to."""
     count = len(available_cpus())
     if threads or cpus:
-        return [(n, cpus) for n in threads or (len(cpus),)]
+        return [(n, cpus) for n in threads or (len(cpus or ()),)]
     if extent == "quick":
         return [(count, None)]
     if extent == "default":

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edgecsi.errors import EdgeCsiError
-from edgecsi.latency.results import LatencyReport
+from edgecsi.latency.report_schema import LatencyReport
 
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
@@ -28,5 +28,5 @@ def schema_text() -> str:
     return json.dumps(LatencyReport.model_json_schema(mode="serialization"), indent=1) + "\n"
 
 
-if __name__ == "__main__":  # python -m edgecsi.latency.report_file: after a change of results.py
+if __name__ == "__main__":  # python -m edgecsi.latency.report_file: after a change of report_schema.py
     SCHEMA_FILE.write_text(schema_text(), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgecsi.latency.budgets import HORIZON, Budget, find_budget, same_at_every_scs
-from edgecsi.latency.results import LatencyReport, Verdict
+from edgecsi.latency.report_schema import LatencyReport, Verdict
 
 Required = tuple[str, int]  # name of a budget, subcarrier spacing in kHz
 

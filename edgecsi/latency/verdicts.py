@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from edgecsi.latency import percentiles
 from edgecsi.latency.budgets import Budget
 from edgecsi.latency.environment import NOT_TUNED
-from edgecsi.latency.results import Outcome, Verdict
+from edgecsi.latency.report_schema import Outcome, Verdict
 
 SLOT_SHARE = 0.25
 

@@ -16,23 +16,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgecsi.bundle import GoldenSet
 from edgecsi.errors import EdgeCsiError, UnavailableError
 from edgecsi.latency import realtime
-from edgecsi.latency.measure import quiet_collector
-from edgecsi.latency.results import GpuStages, OutputCheck, Setting
-from edgecsi.latency.subjects import Measurable
-from edgecsi.latency.warm import WarmEngine
+from edgecsi.latency.call_loops import quiet_collector
+from edgecsi.latency.report_schema import GpuStages, OutputCheck, Setting
+from edgecsi.latency.timed_subjects import Measurable
+from edgecsi.latency.warm_engine import WarmEngine
+from edgecsi.users import Users
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a measuring process is to load."""
+    """What a measuring process is to load. golden: users of the subject's task and radio setting."""
 
     subject: Measurable
     setting: Setting
     seed: int
-    golden: GoldenSet | None
+    golden: Users | None
     realtime: bool
 
 

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from edgecsi.models.baselines.band_ar import SHARING, TAPS
+from edgecsi.models.baselines.band_ar import SHARING, band_taps
 from edgecsi.models.complex_pair import Complex
 
 BLOCK = 8  # subcarriers that are extrapolated at once
@@ -24,11 +24,15 @@ SMALL = 1e-18  # nothing: its reciprocal, squared for the gradient, is still a n
 
 
 class BandExtension(nn.Module):
-    """From samples of a band to the subcarriers above it, beam by beam."""
+    """From samples of a band to as many subcarriers above it, beam by beam.
 
-    def __init__(self, subcarriers: int, taps: int = TAPS) -> None:
+    gap: how many subcarriers lie between the two. taps: that the next one follows from; at least BLOCK.
+    """
+
+    def __init__(self, subcarriers: int, gap: int = 0, taps: int | None = None) -> None:
         super().__init__()
-        self.subcarriers, self.taps = subcarriers, taps
+        taps = taps or band_taps(subcarriers)
+        self.subcarriers, self.gap, self.taps = subcarriers, gap, taps
         self.log_ridge = nn.Parameter(torch.tensor(math.log(RIDGE)))
         self.log_sharing = nn.Parameter(torch.tensor(math.log(SHARING)))
         self.trust = nn.Parameter(torch.ones(subcarriers))  # the farther, the less
@@ -40,13 +44,14 @@ class BandExtension(nn.Module):
         self.register_buffer("unknown", unknown, persistent=False)
 
     def forward(self, history: Complex, future: Complex) -> Complex:
-        """The subcarriers above those of `future` [user, beam, any, K], by what `history`, alike, teaches."""
+        """The band above that of `future` [user, beam, any, K], by what `history`, alike, teaches."""
         block = self.next_block(self.solve(self.equations(history)))
         last, blocks = future.at[..., -self.taps :], []
-        for _ in range(-(-self.subcarriers // BLOCK)):
+        for _ in range(-(-(self.gap + self.subcarriers) // BLOCK)):
             blocks.append(matmul(last, block))
             last = Complex.cat([last.at[..., BLOCK:], blocks[-1]], dim=-1)
-        return Complex.cat(blocks, dim=-1).at[..., : self.subcarriers].scaled(self.trust)
+        above = Complex.cat(blocks, dim=-1).at[..., self.gap : self.gap + self.subcarriers]
+        return above.scaled(self.trust)
 
     def equations(self, samples: Complex) -> Complex:
         """conj(z_i) z_j over all windows, forward and, conjugated, backward: [user, beam, taps + 1, same]."""

@@ -12,8 +12,9 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
+from edgecsi.models.network import NETWORKS, Network
 from edgecsi.models.rows import RowNetwork
+from edgecsi.radio import RadioSetting
 
 CHANNELS = (2, 8, 16, 32, 64, 128, 64, 32, 16, 8, 2)
 
@@ -21,8 +22,8 @@ CHANNELS = (2, 8, 16, 32, 64, 128, 64, 32, 16, 8, 2)
 class Cnn(RowNetwork):
     """Ten 3x3 convolutions, ReLU between them, and Linear(T -> P)."""
 
-    def __init__(self, shape: CsiShape) -> None:
-        super().__init__(shape)
+    def __init__(self, radio: RadioSetting) -> None:
+        super().__init__(radio)
         layers: list[nn.Module] = []
         for before, after in pairwise(CHANNELS):
             convolution = nn.Conv2d(before, after, 3, padding=1)
@@ -30,7 +31,7 @@ class Cnn(RowNetwork):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")
             layers += [convolution, nn.ReLU()]
         self.convolutions = nn.Sequential(*layers[:-1])
-        self.to_future = nn.Linear(shape.history, shape.future)
+        self.to_future = nn.Linear(radio.history, radio.future)
 
     def predict_rows(self, rows: Tensor) -> Tensor:
         """float [row, T, 2K] -> [row, P, 2K]."""
@@ -38,3 +39,13 @@ class Cnn(RowNetwork):
         features = self.convolutions(image)
         future = self.to_future(features.transpose(2, 3)).transpose(2, 3)  # [row, 2, P, K]
         return future.transpose(1, 2).flatten(2)
+
+
+NETWORKS.register(
+    Network(
+        name="cnn",
+        summary="baseline: ten convolutions over time and subcarriers",
+        build=lambda config, backbone: Cnn(config.radio),
+        module=__name__,
+    )
+)

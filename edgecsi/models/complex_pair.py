@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+ROUNDING = 1e-12  # of a sine
+
 
 @dataclass(frozen=True)
 class Complex:
@@ -75,9 +77,21 @@ def as_real(matrix: Tensor) -> Tensor:
     return torch.stack([of_re, of_im], 1)
 
 
+def dft(size: int) -> Tensor:
+    """The unitary DFT: complex128 [size, size], with zeros where they are, which no FFT library promises.
+
+    It becomes a constant of exported graphs, whose bytes name a bundle.
+    """
+    place = torch.arange(size)
+    turn = (torch.outer(place, place) % size).double() / size
+    angle = -2 * torch.pi * turn
+    parts = (part.where(part.abs() > ROUNDING, 0.0) for part in (angle.cos(), angle.sin()))
+    return torch.complex(*parts) / size**0.5
+
+
 def inverse_dft(size: int) -> Tensor:
     """The unitary inverse DFT as real numbers: float64 [from, 2, 2, to], as :func:`as_real`.
 
     A product with it is the same in every engine, where an FFT operator may be missing.
     """
-    return as_real(torch.fft.ifft(torch.eye(size, dtype=torch.complex128), norm="ortho"))
+    return as_real(dft(size).conj())

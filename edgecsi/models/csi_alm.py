@@ -6,40 +6,49 @@ Reads top to bottom like the paper: normalise, patch and CSSA (eq. 7-10), embed,
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
-from peft import LoraConfig, get_peft_model
+from pydantic import Field
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.models.alignment import PROMPTS, CrossModalAlignment, SemanticPrompts, alignment_score
 from edgecsi.models.backbones import Backbone, NoLlm, quiet_transformers
-from edgecsi.models.cssa import PATCH, PatchAttention
+from edgecsi.models.cssa import PatchAttention, why_not_patches
+from edgecsi.models.network import NETWORKS, Network, NetworkOptions
 from edgecsi.models.prediction import Prediction, Relations
 from edgecsi.models.scaling import from_rows, normalise, to_rows
+from edgecsi.radio import RadioSetting
 
-LORA_RANK, LORA_ALPHA, LORA_DROPOUT = 16, 48, 0.2
+if TYPE_CHECKING:
+    from edgecsi.models.folder import ModelConfig
+
+
+class CsiAlmOptions(NetworkOptions):
+    """The adapters of the LLM; the defaults are the paper's."""
+
+    lora_rank: int = Field(16, ge=1, le=1024, description="Rank of the LoRA adapters.")
+    lora_alpha: float = Field(48, gt=0, le=1e4, description="Their scale is this over the rank.")
+    lora_dropout: float = Field(0.2, ge=0, lt=1, description="Dropout in front of them, in training.")
 
 
 class CsiAlm(nn.Module):
-    """Teacher network. Input and output as in :class:`edgecsi.models.prediction.Network`.
+    """Teacher network. Input and output as in :class:`edgecsi.models.prediction.TaskNetwork`."""
 
-    ModelError where the history can't be cut into patches.
-    """
-
-    def __init__(self, shape: CsiShape, backbone: Backbone) -> None:
+    def __init__(
+        self, radio: RadioSetting, backbone: Backbone, options: CsiAlmOptions = CsiAlmOptions()
+    ) -> None:
         super().__init__()
-        if shape.history % PATCH:
-            raise ModelError(f"CSI-ALM needs a history of a multiple of {PATCH} steps, not {shape.history}")
-        self.shape = shape
-        features, width = 2 * shape.subcarriers, backbone.width
+        self.radio = radio
+        features, width = 2 * radio.subcarriers, backbone.width
         self.patch_attention = PatchAttention(features)
         self.embedding = nn.Linear(features, width)
         self.alignment = CrossModalAlignment(width, backbone.dictionary)
         self.semantic_prompts = SemanticPrompts(backbone.dictionary)
-        self.llm = with_lora(backbone)
+        self.llm = with_lora(backbone, options)
         self.to_features = nn.Linear(width, features)
-        self.to_future = nn.Linear(PROMPTS + shape.history, shape.future)
+        self.to_future = nn.Linear(PROMPTS + radio.history, radio.future)
 
     def forward(self, csi: Tensor) -> Tensor:
         """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""
@@ -68,15 +77,22 @@ class CsiAlm(nn.Module):
         self.llm = self.llm.merge_and_unload()
         return self
 
+    @property
+    def relation_widths(self) -> dict[str, int]:
+        """Widths of query, key and value."""
+        return projection_widths(self.llm)
 
-def with_lora(backbone: Backbone) -> nn.Module:
+
+def with_lora(backbone: Backbone, options: CsiAlmOptions) -> nn.Module:
     """LoRA on the attention and MLP projections of every block; everything else of the LLM stays frozen."""
     if not backbone.lora_modules:
         return backbone.model
+    from peft import LoraConfig, get_peft_model  # takes seconds, which `edgecsi train --help` needn't
+
     config = LoraConfig(
-        r=LORA_RANK,
-        lora_alpha=LORA_ALPHA,
-        lora_dropout=LORA_DROPOUT,
+        r=options.lora_rank,
+        lora_alpha=options.lora_alpha,
+        lora_dropout=options.lora_dropout,
         target_modules=list(backbone.lora_modules),
         fan_in_fan_out=backbone.fan_in_fan_out,
     )
@@ -117,3 +133,29 @@ def last_projections(llm: nn.Module) -> list[nn.Module]:
         return [model.h[-1].attn.c_attn]
     attention = model.layers[-1].self_attn
     return [attention.q_proj, attention.k_proj, attention.v_proj]
+
+
+def projection_widths(llm: nn.Module) -> dict[str, int]:
+    """Widths of query, key and value in the last block."""
+    layers = [getattr(module, "base_layer", module) for module in last_projections(llm)]
+    widths = [layer.nf // 3 if hasattr(layer, "nf") else layer.out_features for layer in layers]
+    return dict(zip(("query", "key", "value"), widths * (3 // len(widths)), strict=True))
+
+
+def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
+    assert backbone is not None  # build_network sees to it
+    return CsiAlm(config.radio, backbone, CsiAlmOptions(**config.options))
+
+
+NETWORKS.register(
+    Network(
+        name="csi-alm",
+        summary="the teacher: an LLM with adapters, aligned with its words",
+        build=_build,
+        options=CsiAlmOptions,
+        backbone=True,
+        relations=True,
+        why_not=why_not_patches,
+        module=__name__,
+    )
+)

@@ -7,36 +7,55 @@ paper has all real parts first; engines spend a tenth of their time on that tran
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
+from edgecsi.models.network import NETWORKS, Network, NetworkOptions
 from edgecsi.models.prediction import Prediction, Relations
 from edgecsi.models.scaling import normalise
+from edgecsi.radio import RadioSetting
+
+if TYPE_CHECKING:
+    from edgecsi.models.backbones import Backbone
+    from edgecsi.models.folder import ModelConfig
+
+
+class CsiAlmLightOptions(NetworkOptions):
+    """Its sizes; the defaults are the paper's."""
+
+    width: int = Field(128, ge=2, le=4096, multiple_of=2, description="Channels of a token.")
+    layers: int = Field(3, ge=1, le=64, description="Encoder layers.")
+    heads: int = Field(8, ge=1, le=256, description="Attention heads; they divide the width.")
+    feed_forward: int = Field(128, ge=1, le=16384, description="Channels inside the feed-forward layers.")
+    prompts: int = Field(4, ge=1, le=256, description="Soft prompt tokens in front of the history.")
+
+    @model_validator(mode="after")
+    def _check_heads(self) -> CsiAlmLightOptions:
+        if self.width % self.heads:
+            raise ValueError(f"{self.heads} heads don't divide a width of {self.width}")
+        return self
 
 
 class CsiAlmLight(nn.Module):
-    """Student network. Input and output as in :class:`edgecsi.models.prediction.Network`."""
+    """Student network. Input and output as in :class:`edgecsi.models.prediction.TaskNetwork`."""
 
-    def __init__(
-        self,
-        shape: CsiShape,
-        width: int = 128,
-        layers: int = 3,
-        heads: int = 8,
-        feed_forward: int = 128,
-        prompts: int = 4,
-    ) -> None:
+    def __init__(self, radio: RadioSetting, options: CsiAlmLightOptions = CsiAlmLightOptions()) -> None:
         super().__init__()
-        self.shape, self.prompts = shape, prompts
-        features, tokens = 2 * shape.subcarriers, prompts + shape.history
+        width = options.width
+        self.radio, self.prompts = radio, options.prompts
+        features, tokens = 2 * radio.subcarriers, options.prompts + radio.history
         self.embedding = nn.Linear(3 * features, width, bias=False)  # the Conv1d of the paper, kernel 3
-        self.soft_prompt = nn.Parameter(0.02 * torch.randn(prompts, width))
-        self.register_buffer("position", sinusoidal_position(shape.history, width), persistent=False)
-        self.blocks = nn.ModuleList(EncoderLayer(width, heads, feed_forward) for _ in range(layers))
+        self.soft_prompt = nn.Parameter(0.02 * torch.randn(options.prompts, width))
+        self.register_buffer("position", sinusoidal_position(radio.history, width), persistent=False)
+        self.blocks = nn.ModuleList(
+            EncoderLayer(width, options.heads, options.feed_forward) for _ in range(options.layers)
+        )
         self.to_features = nn.Linear(width, features)
-        self.to_future = nn.Linear(tokens, shape.future)
+        self.to_future = nn.Linear(tokens, radio.future)
 
     def forward(self, csi: Tensor) -> Tensor:
         """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""
@@ -47,9 +66,14 @@ class CsiAlmLight(nn.Module):
         unit, rms, peak = normalise(csi)
         future, qkv = self.predict_rows(unit.flatten(3).flatten(0, 1))
         return Prediction(
-            future=future.reshape(*csi.shape[:2], self.shape.future, -1, 2) * rms * peak,
+            future=future.reshape(*csi.shape[:2], self.radio.future, -1, 2) * rms * peak,
             relations=Relations(*qkv, prompts=self.prompts) if relations else None,
         )
+
+    @property
+    def relation_widths(self) -> dict[str, int]:
+        """Widths of query, key and value."""
+        return dict.fromkeys(("query", "key", "value"), self.soft_prompt.shape[1])
 
     def predict_rows(self, rows: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
         """float [row, T, 2K] -> [row, P, 2K], and the last block's (query, key, value)."""
@@ -81,6 +105,8 @@ class EncoderLayer(nn.Module):
     The paper does not say where the norms stand; in front they train faster at the same parameter count.
     """
 
+    rounds_output = True  # of the residual sum, by training against rounding (edgecsi.training.rounding)
+
     def __init__(self, width: int, heads: int, feed_forward: int) -> None:
         super().__init__()
         self.heads = heads
@@ -109,3 +135,20 @@ def sinusoidal_position(tokens: int, width: int) -> Tensor:
     step = torch.arange(tokens, dtype=torch.float32)[:, None]
     rate = 10000.0 ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
     return torch.stack([torch.sin(step * rate), torch.cos(step * rate)], dim=-1).flatten(1)
+
+
+def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
+    return CsiAlmLight(config.radio, CsiAlmLightOptions(**config.options))
+
+
+NETWORKS.register(
+    Network(
+        name="csi-alm-light",
+        summary="the papers' student: a small transformer encoder",
+        build=_build,
+        options=CsiAlmLightOptions,
+        relations=True,
+        native_kernels=True,
+        module=__name__,
+    )
+)

@@ -7,51 +7,56 @@ infers by itself: one network serves every SNR. For FDD the uplink predicted so 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
-from edgecsi.errors import ModelError
 from edgecsi.models.band_extension import BandExtension
-from edgecsi.models.baselines.angle_delay import ANTENNAS, COLUMNS, POLARISATIONS, ROWS
-from edgecsi.models.baselines.band_ar import TAPS as BAND_TAPS
-from edgecsi.models.complex_pair import Complex, as_real, inverse_dft
-from edgecsi.models.linear_prediction import BASIS, TAPS, UNKNOWNS, LinearPrediction, solve
+from edgecsi.models.baselines.band_ar import gap_subcarriers, why_not_beyond_band
+from edgecsi.models.complex_pair import Complex, as_real, dft, inverse_dft
+from edgecsi.models.linear_prediction import LinearPrediction, solve
+from edgecsi.models.network import NETWORKS, Network, NetworkOptions, no_relations
 from edgecsi.models.prediction import Prediction
 from edgecsi.models.scaling import normalise
+from edgecsi.models.slepian import BAND, why_not_predicted
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
-BEAMS = COLUMNS * ROWS
+if TYPE_CHECKING:
+    from edgecsi.models.backbones import Backbone
+    from edgecsi.models.folder import ModelConfig
+
 SOFT_FLOOR = 0.3  # noise variances added before a logarithm: nothing below the noise is told apart
 LOG_SCALE = 0.3  # brings the logarithms to about 1
 
 
-class CsiAlmLightAd(nn.Module):
-    """Student network. Input and output as in :class:`edgecsi.models.prediction.Network`."""
+class CsiAlmLightAdOptions(NetworkOptions):
+    """Its size."""
 
-    def __init__(self, shape: CsiShape, duplex: Literal["tdd", "fdd"] = "tdd", width: int = 64) -> None:
+    width: int = Field(64, ge=1, le=4096, description="Channels of the network that weighs the solutions.")
+
+
+class CsiAlmLightAd(nn.Module):
+    """Student network. Input and output as in :class:`edgecsi.models.prediction.TaskNetwork`."""
+
+    def __init__(self, radio: RadioSetting, options: CsiAlmLightAdOptions = CsiAlmLightAdOptions()) -> None:
         super().__init__()
-        if shape.antennas != ANTENNAS or shape.history <= TAPS:
-            raise ModelError(
-                f"csi-alm-light-ad needs {ANTENNAS} antennas ({COLUMNS}x{ROWS}, dual-polarised) and more "
-                f"than {TAPS} samples of history, not {shape.antennas} antennas and {shape.history} samples"
-            )
-        if duplex == "fdd" and shape.subcarriers <= BAND_TAPS:
-            raise ModelError(
-                f"csi-alm-light-ad needs more than {BAND_TAPS} subcarriers for FDD, not {shape.subcarriers}"
-            )
-        self.shape = shape
-        self.register_buffer("to_delays", delay_transform(shape.subcarriers), persistent=False)
-        self.register_buffer("to_beams", beam_transform(), persistent=False)
-        self.linear = LinearPrediction(shape.history, COLUMNS, ROWS, shape.subcarriers)
-        systems = self.linear.systems
-        self.embedding = nn.Linear(BASIS + systems * UNKNOWNS + 1, width)
+        array, subcarriers, width = radio.array, radio.subcarriers, options.width
+        self.radio = radio
+        self.antennas, self.beams, self.polarisations = array.antennas, array.beams, array.polarisations
+        self.register_buffer("to_delays", delay_transform(subcarriers), persistent=False)
+        self.register_buffer("to_beams", beam_transform(array), persistent=False)
+        self.linear = LinearPrediction(radio.history, array.columns, array.rows, subcarriers)
+        systems, sizes = self.linear.systems, self.linear.sizes
+        self.embedding = nn.Linear(sizes.basis + systems * sizes.unknowns + 1, width)
         self.context = nn.Linear(width, width)
-        self.neighbours = Neighbours(width)
-        self.component_weights = nn.Linear(width, systems * UNKNOWNS)
-        self.filter_gains = nn.Linear(width, shape.future * BASIS)
-        self.extension = BandExtension(shape.subcarriers) if duplex == "fdd" else None
+        self.neighbours = Neighbours(width, self.beams)
+        self.component_weights = nn.Linear(width, systems * sizes.unknowns)
+        self.filter_gains = nn.Linear(width, radio.future * sizes.basis)
+        self.extension = None
+        if radio.duplex == "fdd":
+            self.extension = BandExtension(subcarriers, gap_subcarriers(radio))
         for layer, start in (
             (self.context, 0),
             (self.component_weights, 1 / systems),
@@ -69,14 +74,16 @@ class CsiAlmLightAd(nn.Module):
 
         seen = torch.cat([parts.power, parts.explained], dim=1).clamp(min=0) / parts.noise
         level = -parts.noise.log().expand(-1, 1, bins.shape[-1])
-        seen = LOG_SCALE * torch.cat([(seen / 4 + SOFT_FLOOR).log(), level], dim=1)
+        real_samples = 2 * self.polarisations  # that `seen` is summed over
+        seen = LOG_SCALE * torch.cat([(seen / real_samples + SOFT_FLOOR).log(), level], dim=1)
         hidden = over_bins(self.embedding, seen)
         hidden = hidden + over_bins(self.context, hidden.relu().mean(2, keepdim=True))  # of the whole user
         hidden = self.neighbours(hidden.relu()).relu()
 
-        weights = over_bins(self.component_weights, hidden).unflatten(1, (self.linear.systems, UNKNOWNS))
-        filters = self.linear.extrapolate(solve(parts, weights), self.shape.future)  # [user, P, BASIS, bin]
-        filters = filters.scaled(over_bins(self.filter_gains, hidden).unflatten(1, (-1, BASIS)))
+        weights = over_bins(self.component_weights, hidden).unflatten(1, (self.linear.systems, -1))
+        filters = self.linear.extrapolate(solve(parts, weights), self.radio.future)  # [user, P, N, bin]
+        gains = over_bins(self.filter_gains, hidden).unflatten(1, (self.radio.future, -1))
+        filters = filters.scaled(gains)
         future = apply(filters, history)
         if self.extension is None:
             return self.from_bins(future) * rms * peak
@@ -86,48 +93,48 @@ class CsiAlmLightAd(nn.Module):
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI; ModelError where relations are asked for: there is no self-attention."""
         if relations:
-            raise ModelError(
-                "csi-alm-light-ad has no relations to distil; take csi-alm-light or csi-alm-light-delta"
-            )
+            raise no_relations("csi-alm-light-ad")
         return Prediction(future=self(csi))
 
     def to_bins(self, csi: Tensor) -> Tensor:
         """[user, antenna, T, subcarrier, 2] -> [user, T, 2, polarisation, beam * delay]."""
         by_time = csi.transpose(1, 2).flatten(3)
         delays = torch.matmul(by_time, self.to_delays).unflatten(3, (2, -1)).flatten(2, 3)
-        return torch.matmul(self.to_beams, delays).unflatten(2, (2, POLARISATIONS, BEAMS)).flatten(4)
+        return (
+            torch.matmul(self.to_beams, delays).unflatten(2, (2, self.polarisations, self.beams)).flatten(4)
+        )
 
     def to_subcarriers(self, bins: Tensor) -> Complex:
         """[user, T, 2, polarisation, beam * delay] -> Complex [user, beam, T * polarisation, subcarrier]."""
-        by_beam = bins.unflatten(4, (BEAMS, -1)).permute(0, 4, 1, 3, 2, 5).flatten(4).flatten(2, 3)
+        by_beam = bins.unflatten(4, (self.beams, -1)).permute(0, 4, 1, 3, 2, 5).flatten(4).flatten(2, 3)
         samples = torch.matmul(by_beam, self.to_delays.T).unflatten(3, (-1, 2))
         return Complex(samples[..., 0], samples[..., 1])
 
     def from_beams(self, beams: Complex) -> Tensor:
         """[user, beam, T * polarisation, subcarrier] -> [user, antenna, T, subcarrier, 2]."""
-        by_time = torch.stack([beams.re, beams.im], dim=1).unflatten(3, (-1, POLARISATIONS))
+        by_time = torch.stack([beams.re, beams.im], dim=1).unflatten(3, (-1, self.polarisations))
         antennas = torch.matmul(self.to_beams.T, by_time.permute(0, 3, 1, 4, 2, 5).flatten(2, 4))
-        return antennas.unflatten(2, (ANTENNAS, 2)).permute(0, 2, 1, 4, 3)
+        return antennas.unflatten(2, (self.antennas, 2)).permute(0, 2, 1, 4, 3)
 
     def from_bins(self, bins: Tensor) -> Tensor:
         """Inverse of :meth:`to_bins`: both transforms are orthogonal."""
-        delays = torch.matmul(self.to_beams.T, bins.unflatten(4, (BEAMS, -1)).flatten(2, 4))
-        by_time = torch.matmul(delays.unflatten(2, (ANTENNAS, 2)).flatten(3), self.to_delays.T)
+        delays = torch.matmul(self.to_beams.T, bins.unflatten(4, (self.beams, -1)).flatten(2, 4))
+        by_time = torch.matmul(delays.unflatten(2, (self.antennas, 2)).flatten(3), self.to_delays.T)
         return by_time.unflatten(3, (-1, 2)).transpose(1, 2)
 
 
 class Neighbours(nn.Module):
     """Residual layer in which a bin sees all beams and the delays beside it."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, beams: int) -> None:
         super().__init__()
-        self.beams = nn.Parameter(0.05 * torch.randn(BEAMS, BEAMS))
+        self.beams = nn.Parameter(0.05 * torch.randn(beams, beams))
         self.delays = nn.Conv2d(width, width, kernel_size=(1, 3))
         self.out = nn.Linear(width, width)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """float32 [user, width, bin] -> the same."""
-        maps = hidden.unflatten(2, (BEAMS, -1))
+        maps = hidden.unflatten(2, (len(self.beams), -1))
         maps = maps + torch.matmul(self.beams, maps)
         ring = torch.cat([maps[..., -1:], maps, maps[..., :1]], dim=3)
         return hidden + over_bins(self.out, self.delays(ring).relu().flatten(2))
@@ -139,7 +146,7 @@ def over_bins(layer: nn.Linear, values: Tensor) -> Tensor:
 
 
 def apply(filters: Complex, history: Tensor) -> Tensor:
-    """[user, P, BASIS, bin] on [user, BASIS, 2, polarisation, bin] -> [user, P, 2, polarisation, bin]."""
+    """[user, P, N, bin] on [user, N, 2, polarisation, bin] -> [user, P, 2, polarisation, bin]."""
     samples = Complex(history[:, None, :, 0], history[:, None, :, 1])
     future = (filters.at[:, :, :, None] * samples).sum(2)
     return torch.stack([future.re, future.im], dim=2)
@@ -150,8 +157,34 @@ def delay_transform(subcarriers: int) -> Tensor:
     return inverse_dft(subcarriers).reshape(2 * subcarriers, 2 * subcarriers).float()
 
 
-def beam_transform() -> Tensor:
+def beam_transform(array: ArrayGeometry) -> Tensor:
     """Unitary 2-D DFT per polarisation as a real matrix: [re/im, polarisation, beam] x [antenna, re/im]."""
-    antennas = torch.eye(ANTENNAS, dtype=torch.complex128).reshape(ANTENNAS, COLUMNS, ROWS, POLARISATIONS)
-    beams = torch.fft.fft2(antennas, dim=(1, 2), norm="ortho").permute(0, 3, 1, 2).flatten(1)
+    antennas = torch.eye(array.antennas, dtype=torch.complex128)[:, torch.from_numpy(array.places())]
+    columns, rows = dft(array.columns), dft(array.rows)
+    beams = torch.einsum("acrp,cC,rR->apCR", antennas, columns, rows).flatten(1)
     return as_real(beams).flatten(0, 1).flatten(1).T.contiguous().float()
+
+
+def why_not(radio: RadioSetting) -> str | None:
+    """Why it can't do a setting; None when it can."""
+    beyond = why_not_beyond_band(radio) if radio.duplex == "fdd" else None
+    return why_not_predicted(radio.history) or beyond
+
+
+def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
+    return CsiAlmLightAd(config.radio, CsiAlmLightAdOptions(**config.options))
+
+
+NETWORKS.register(
+    Network(
+        name="csi-alm-light-ad",
+        summary="linear prediction per angle-delay bin, weighed by a small network",
+        build=_build,
+        options=CsiAlmLightAdOptions,
+        requires_array=True,
+        requires_fp32_solver=True,
+        doppler_band=BAND,
+        why_not=why_not,
+        module=__name__,
+    )
+)

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-PATCH = 4
+from edgecsi.radio import RadioSetting
+
+PATCH = 4  # samples; a history is cut into whole ones
+
+
+def why_not_patches(radio: RadioSetting) -> str | None:
+    """Why a history can't be cut into patches; None when it can."""
+    if radio.history % PATCH:
+        return f"needs a history of a multiple of {PATCH} samples, not {radio.history}"
+    return None
 
 
 class PatchAttention(nn.Module):

@@ -7,77 +7,93 @@ recognised by the digest of its weights.
 from __future__ import annotations
 
 import json
-from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.files import atomic_folder
 from edgecsi.models.backbones import load_backbone
-from edgecsi.models.cnn import Cnn
-from edgecsi.models.csi_alm import CsiAlm
-from edgecsi.models.csi_alm_light import CsiAlmLight
-from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd
-from edgecsi.models.csi_alm_light_delta import CsiAlmLightDelta
-from edgecsi.models.llm4cp import Llm4cp
-from edgecsi.models.recurrent import Gru, Lstm, Rnn
-from edgecsi.models.transformer import Transformer
+from edgecsi.models.network import NETWORKS, Network, NetworkOptions
+from edgecsi.radio import RadioSetting, TrainedRange, require_same_radio
+from edgecsi.registry import nearest
+from edgecsi.tasks import TASKS, Task
 
-# Networks that need nothing but the shape of the CSI, by name.
-STUDENTS = {"csi-alm-light": CsiAlmLight, "csi-alm-light-delta": CsiAlmLightDelta}
-STUDENTS |= {"csi-alm-light-ad": CsiAlmLightAd}
-STUDENTS |= {"cnn": Cnn, "rnn": Rnn, "lstm": Lstm, "gru": Gru, "transformer": Transformer}  # and baselines
-# Networks that stand on a backbone.
-LLM_BACKED = {"csi-alm": CsiAlm, "llm4cp": Llm4cp}
+CONFIG_FILE, WEIGHTS_FILE, LOG_FILE = "config.json", "model.safetensors", "log.json"
 
 
 class ModelConfig(BaseModel):
-    """What a network is: enough to build it again without its weights."""
+    """What a network is: enough to build it again without its weights.
+
+    name: of its row in NETWORKS. radio: what it predicts for. trained: what it was trained on; None: not
+    recorded. options: the network's own, those that were given. backbone, backbone_folder, backbone_digest:
+    the LLM that it stands on. seed: what its first weights, and a drawn backbone, come from.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
-    # Every name in LLM_BACKED and STUDENTS.
-    name: Literal[
-        "csi-alm",
-        "csi-alm-light",
-        "csi-alm-light-delta",
-        "csi-alm-light-ad",
-        "llm4cp",
-        "cnn",
-        "rnn",
-        "lstm",
-        "gru",
-        "transformer",
-    ]
-    shape: CsiShape
-    duplex: Literal["tdd", "fdd"]
-    step_s: float
+    format: Literal[2] = 2
+    name: str
+    radio: RadioSetting
+    trained: TrainedRange | None = None
+    options: dict[str, Any] = {}
     backbone: str | None = None
     backbone_folder: Path | None = None
     backbone_digest: str | None = None
     seed: int = 0
 
-    @field_validator("shape")
+    @field_validator("name")
     @classmethod
-    def _check_shape(cls, shape: CsiShape) -> CsiShape:
-        if min(astuple(shape)) < 1:
-            raise ValueError("every size must be at least 1")
-        return shape
+    def _check_name(cls, name: str) -> str:
+        if name not in NETWORKS:
+            raise ValueError(f"unknown network {name!r}{nearest(name, NETWORKS.names)}")
+        return name
+
+    @field_validator("options")
+    @classmethod
+    def _check_options(cls, options: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
+        if "name" not in info.data:
+            return options
+        try:
+            found = NETWORKS.get(info.data["name"]).options(**options)
+        except ValidationError as error:
+            raise ValueError(_first(error)) from None
+        return found.model_dump(mode="json", exclude_unset=True)
+
+    @property
+    def row(self) -> Network:
+        """The network's row."""
+        return NETWORKS.get(self.name)
+
+    @property
+    def task(self) -> Task:
+        """What it predicts."""
+        return TASKS.get(self.row.task)
+
+    @property
+    def network_options(self) -> NetworkOptions:
+        """The network's own options, with the defaults of those that were not given."""
+        return self.row.options(**self.options)
 
 
 def build_network(config: ModelConfig) -> nn.Module:
-    """A new network of this config with seeded weights; the caller sets torch's seed."""
-    if config.name == "csi-alm-light-ad":  # it extrapolates the other band of FDD; the others learn it
-        return CsiAlmLightAd(config.shape, config.duplex)
-    if config.name in STUDENTS:
-        return STUDENTS[config.name](config.shape)
+    """A new network of this config with seeded weights; the caller sets torch's seed.
+
+    ModelError where the network can't do the radio setting, or its backbone can't be had. Sets the config's
+    `backbone_digest`.
+    """
+    row = config.row
+    if reason := row.cannot(config.radio):
+        raise ModelError(f"{row.name} {reason}")
+    if row.backbone != (config.backbone is not None):
+        raise ModelError(f"{row.name} stands on {'a' if row.backbone else 'no'} backbone")
+    if config.backbone is None:
+        return row.build(config, None)
     backbone = load_backbone(config.backbone, config.backbone_folder, config.seed)
     if config.backbone_digest not in (None, backbone.digest):
         raise ModelError(
@@ -85,7 +101,7 @@ def build_network(config: ModelConfig) -> nn.Module:
             f"{config.backbone_digest}: get the same weights, or train again"
         )
     config.backbone_digest = backbone.digest
-    return LLM_BACKED[config.name](config.shape, backbone)
+    return row.build(config, backbone)
 
 
 def trained_state(network: nn.Module) -> dict[str, Tensor]:
@@ -116,43 +132,73 @@ def load_trained_state(network: nn.Module, state: dict[str, Tensor]) -> None:
 def save(folder: Path, config: ModelConfig, state: dict[str, Tensor], log: list[dict[str, Any]]) -> None:
     """Write a model folder atomically."""
     with atomic_folder(folder) as temporary:
-        (temporary / "config.json").write_text(config.model_dump_json(indent=2) + "\n")
-        (temporary / "log.json").write_text(json.dumps(log, indent=2) + "\n")
-        (temporary / "model.safetensors").write_bytes(to_bytes(state))
+        (temporary / CONFIG_FILE).write_text(config.model_dump_json(indent=2) + "\n")
+        (temporary / LOG_FILE).write_text(json.dumps(log, indent=2) + "\n")
+        (temporary / WEIGHTS_FILE).write_bytes(to_bytes(state))
 
 
 def load_config(folder: Path) -> ModelConfig:
     """The config of a model folder; ModelError where there is none or it is not valid."""
+    path = folder / CONFIG_FILE
     try:
-        return ModelConfig.model_validate_json((folder / "config.json").read_text())
+        text = path.read_text()
+        _refuse_old(folder, text)
+        return ModelConfig.model_validate_json(text)
     except (FileNotFoundError, NotADirectoryError):
-        raise ModelError(f"{folder} is no model folder: it has no config.json") from None
+        raise ModelError(f"{folder} is no model folder: it has no {CONFIG_FILE}") from None
     except UnicodeDecodeError:
-        raise ModelError(f"{folder}/config.json is damaged: it is no text") from None
+        raise ModelError(f"{path} is damaged: it is no text") from None
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "not valid"
-        raise ModelError(f"{folder}/config.json: {place}: {first['msg']}") from None
+        raise ModelError(f"{path}: {_first(error)}") from None
 
 
-def load_like(config: ModelConfig, folder: Path) -> nn.Module:
+def _refuse_old(folder: Path, text: str) -> None:
+    """ModelError for a folder of format 1, which did not say what its CSI means."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return  # damaged, which the schema says better
+    if isinstance(found, dict) and "shape" in found and "format" not in found:
+        raise ModelError(
+            f"{folder} is a model folder of format 1, which knows no radio setting; train the network again"
+        )
+
+
+def _first(error: ValidationError) -> str:
+    """What is wrong first, in one line."""
+    first = error.errors()[0]
+    place = ".".join(map(str, first["loc"])) or "not valid"
+    return f"{place}: {first['msg'].removeprefix('Value error, ')}"
+
+
+def load_like(config: ModelConfig, folder: Path, accept_radio_mismatch: bool = False) -> nn.Module:
     """The network of a model folder, to train on; ModelError unless it is what `config` describes.
 
-    Copies to `config` which backbone it stands on.
+    It is built for the radio setting of `config`. accept_radio_mismatch: it may have been trained for another
+    one of the same shapes. Copies to `config` which backbone it stands on, and the seed of the two.
     """
     found = load_config(folder)
-    if (found.name, found.shape) != (config.name, config.shape):
-        raise ModelError(f"{folder} is {found.name} for {found.shape}, not {config.name} for {config.shape}")
+    if (found.name, found.network_options) != (config.name, config.network_options):
+        raise ModelError(f"{folder} is {_words(found)}, not {_words(config)}")
+    require_same_radio(found.radio, str(folder), config.radio, "the channels", accept=accept_radio_mismatch)
     config.backbone, config.backbone_folder = found.backbone, found.backbone_folder
-    config.backbone_digest = found.backbone_digest
-    return load(folder)
+    config.backbone_digest, config.seed = found.backbone_digest, found.seed
+    return _weighted(build_network(config), folder)
+
+
+def _words(config: ModelConfig) -> str:
+    options = ", ".join(f"{name} {value}" for name, value in config.network_options)
+    return f"{config.name} ({options})" if options else config.name
 
 
 def load(folder: Path) -> nn.Module:
     """The network of a model folder, in evaluation mode, on the CPU. ModelError where it can't be had."""
-    config = load_config(folder)
-    network = build_network(config)
-    weights = folder / "model.safetensors"
+    return _weighted(build_network(load_config(folder)), folder)
+
+
+def _weighted(network: nn.Module, folder: Path) -> nn.Module:
+    """A network with the weights of a model folder, in evaluation mode."""
+    weights = folder / WEIGHTS_FILE
     try:
         load_trained_state(network, load_file(weights))
     except (OSError, SafetensorError) as error:

@@ -4,7 +4,7 @@ A bin of the angle-delay domain holds few paths, so its samples obey x[t] = sum_
 solve the normal equations (A + ridge) w = b of all pairs (past samples, next sample) inside the history,
 forward and, conjugated, backward in time. What differs from edgecsi.models.baselines.ridge_ar:
 
-- Doppler shifts lie far below the sampling rate, so the 13 past samples are seen through the 8 slowest
+- Doppler shifts lie far below the sampling rate, so 13 past samples are seen through the 8 slowest
   Slepian sequences (Slepian, Bell System Technical Journal 57, 1978): a longer past with fewer unknowns. The
   power that lies outside of the band is noise and tells its variance.
 - An unknown's ridge against rounding is in units of what its own power is summed from: the last unknowns hold
@@ -21,17 +21,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgecsi.models.complex_pair import Complex
+from edgecsi.models.slepian import Sizes, slepian
 
-BAND = 0.12  # one-sided, in cycles per sample: 108 km/h at 2.4 GHz and 0.5 ms
-TAPS = 13  # past samples from which the next one is predicted
-BASIS = 10  # Slepian sequences that hold all of a history but noise
-UNKNOWNS = 8  # Slepian sequences that hold the past samples
 NOISE_FLOOR = 1e-6  # of the mean power
 FP32_RIDGE = 1e-5  # of what is summed in an unknown's power: FP32 tells less apart
 SILENCE = 1e-12  # noise variance of a user without power
@@ -45,13 +41,6 @@ BEAM_POOLING = (  # by distance in columns, then in rows
     ((1.0, 0.2, 0.01), (0.3, 0.01, 0.01), (0.01, 0.01, 0.01)),
 )
 RIDGE = 25.0  # in units of the noise variance
-
-
-def slepian(samples: int) -> Tensor:
-    """All sequences, those with the most power below BAND first, orthonormal: float64 [samples, samples]."""
-    lag = np.arange(samples)[:, None] - np.arange(samples)
-    _, sequences = np.linalg.eigh(np.sinc(2 * BAND * lag))  # eigenvalues ascend
-    return torch.from_numpy(sequences[:, ::-1].copy())
 
 
 @dataclass(frozen=True)
@@ -79,12 +68,12 @@ class LinearPrediction(nn.Module):
         columns: int,
         rows: int,
         delays: int,
-        taps: int = TAPS,
-        basis: int = BASIS,
-        unknowns: int = UNKNOWNS,
+        sizes: Sizes | None = None,
     ) -> None:
         super().__init__()
-        self.history, self.beams, self.unknowns = history, columns * rows, unknowns
+        self.sizes = sizes or Sizes.of(history)
+        taps, basis, unknowns = self.sizes.taps, self.sizes.basis, self.sizes.unknowns
+        self.beams, self.unknowns = columns * rows, unknowns
         self.systems = len(DELAY_POOLING)
         self.log_delay = nn.Parameter(torch.tensor(DELAY_POOLING).log())
         self.log_beam = nn.Parameter(torch.tensor(BEAM_POOLING).log())
@@ -107,8 +96,10 @@ class LinearPrediction(nn.Module):
         self._constant("to_imaginary", imaginary)
         beam, reach = torch.arange(self.beams), self.log_delay.shape[1]
         self._constant("delay_distance", ring_distance(torch.arange(delays), delays).clamp(max=reach))
-        self._constant("column_distance", ring_distance(beam // rows, columns))
-        self._constant("row_distance", ring_distance(beam % rows, rows))
+        apart, reach = max(columns, rows) // 2, self.log_beam.shape[1]
+        self.reaches_all = apart < reach  # else some beams are too far from each other to be pooled
+        self._constant("column_distance", ring_distance(beam // rows, columns).clamp(max=reach))
+        self._constant("row_distance", ring_distance(beam % rows, rows).clamp(max=reach))
 
     def _constant(self, name: str, value: Tensor) -> None:
         value = value.float() if value.is_floating_point() else value
@@ -147,7 +138,8 @@ class LinearPrediction(nn.Module):
         maps = products.unflatten(2, (self.beams, -1))
         beyond = self.log_delay.new_zeros(self.systems, 1)
         delay = torch.cat([self.log_delay.exp(), beyond], dim=1)[:, self.delay_distance]
-        beam = self.log_beam.exp()[:, self.column_distance, self.row_distance]
+        beam = self.log_beam.exp() if self.reaches_all else F.pad(self.log_beam.exp(), (0, 1, 0, 1))
+        beam = beam[:, self.column_distance, self.row_distance]
         return torch.stack([beam[s] @ (maps @ delay[s]) for s in range(self.systems)], dim=1).flatten(3)
 
     def _equations(self, products: Tensor) -> Complex:
@@ -218,8 +210,8 @@ def equation_maps(basis: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
     i, j = torch.triu_indices(basis.shape[1], basis.shape[1])
     i2, j2 = torch.triu_indices(basis.shape[1], basis.shape[1], 1)
     for samples, sign in frames(basis, taps):
-        seen = torch.cat([low.T @ samples[:taps], samples[taps:]])
-        both = torch.einsum("ai,bj->abij", seen[:count], seen)
+        seen = torch.cat([seen_through(low, samples), samples[taps:]])
+        both = seen[:count, None, :, None] * seen[None, :, None, :]
         real = real + both[..., i, j] + both[..., j, i] * (i != j)
         imaginary = imaginary + sign * (both[..., i2, j2] - both[..., j2, i2])
     return real.flatten(0, 1), imaginary.flatten(0, 1)
@@ -227,8 +219,12 @@ def equation_maps(basis: Tensor, low: Tensor) -> tuple[Tensor, Tensor]:
 
 def term_map(basis: Tensor, low: Tensor) -> Tensor:
     """From the coefficients' powers to the sizes of the terms that cancel in A's diagonal: [K, N]."""
-    taps = len(low)
-    return sum((low.T @ samples[:taps]).square() for samples, _ in frames(basis, taps))
+    return sum(seen_through(low, samples).square() for samples, _ in frames(basis, len(low)))
+
+
+def seen_through(low: Tensor, samples: Tensor) -> Tensor:
+    """low.T @ the past samples, rounded alike on every CPU, as no library's product is: [K, N]."""
+    return sum(low[tap, :, None] * samples[tap] for tap in range(len(low)))
 
 
 def frames(basis: Tensor, taps: int) -> Iterator[tuple[Tensor, int]]:

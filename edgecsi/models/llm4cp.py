@@ -12,40 +12,43 @@ shape, word embeddings aside: with `gpt2`, the paper's own backbone, 1,617,248 o
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
-from edgecsi.errors import ModelError
 from edgecsi.models.backbones import Backbone
 from edgecsi.models.complex_pair import inverse_dft
-from edgecsi.models.csi_alm import LastBlockTap
+from edgecsi.models.csi_alm import LastBlockTap, projection_widths
 from edgecsi.models.csi_alm_light import sinusoidal_position
-from edgecsi.models.cssa import PATCH, ChannelAttentionBlock
+from edgecsi.models.cssa import PATCH, ChannelAttentionBlock, why_not_patches
+from edgecsi.models.network import NETWORKS, Network
 from edgecsi.models.prediction import Prediction, Relations
 from edgecsi.models.rows import RowNetwork
+from edgecsi.radio import RadioSetting
+
+if TYPE_CHECKING:
+    from edgecsi.models.folder import ModelConfig
 
 ATTENTION_WIDTH, ATTENTION_BLOCKS = 64, 4
 TRAINED = ("norm", "ln_", "wpe")  # parts of names: norms of Llama and Qwen2, norms and positions of GPT-2
 
 
 class Llm4cp(RowNetwork):
-    """LLM4CP over any backbone. ModelError where the history can't be cut into patches."""
+    """LLM4CP over any backbone."""
 
-    def __init__(self, shape: CsiShape, backbone: Backbone) -> None:
-        super().__init__(shape)
-        if shape.history % PATCH:
-            raise ModelError(f"LLM4CP needs a history of a multiple of {PATCH} steps, not {shape.history}")
-        features, width = 2 * shape.subcarriers, backbone.width
-        self.register_buffer("to_delay", delay_matrix(shape.subcarriers), persistent=False)
+    def __init__(self, radio: RadioSetting, backbone: Backbone) -> None:
+        super().__init__(radio)
+        features, width = 2 * radio.subcarriers, backbone.width
+        self.register_buffer("to_delay", delay_matrix(radio.subcarriers), persistent=False)
         self.frequency_attention, self.delay_attention = CsiAttention(), CsiAttention()
         self.embedding = nn.Linear(features, width)
-        self.register_buffer("position", sinusoidal_position(shape.history, width), persistent=False)
-        self.over_time = nn.Linear(shape.history, shape.history)
+        self.register_buffer("position", sinusoidal_position(radio.history, width), persistent=False)
+        self.over_time = nn.Linear(radio.history, radio.history)
         self.llm = backbone.model
         for name, parameter in self.llm.named_parameters():
             parameter.requires_grad_(any(part in name for part in TRAINED))
         self.to_features = nn.Linear(width, features)
-        self.to_future = nn.Linear(shape.history, shape.future)
+        self.to_future = nn.Linear(radio.history, radio.future)
 
     def predict_rows(self, rows: Tensor) -> Tensor:
         """float [row, T, 2K] -> [row, P, 2K]."""
@@ -61,6 +64,11 @@ class Llm4cp(RowNetwork):
         with LastBlockTap(self.llm, relations) as tap:
             future = self(csi)
         return Prediction(future, Relations(*tap.qkv(), prompts=0) if relations else None)
+
+    @property
+    def relation_widths(self) -> dict[str, int]:
+        """Widths of query, key and value."""
+        return projection_widths(self.llm)
 
 
 class CsiAttention(nn.Module):
@@ -88,3 +96,21 @@ class CsiAttention(nn.Module):
 def delay_matrix(subcarriers: int) -> Tensor:
     """Unitary inverse DFT over subcarriers as one real matrix, real parts first: float32 [2K, 2K]."""
     return inverse_dft(subcarriers).transpose(0, 1).reshape(2 * subcarriers, 2 * subcarriers).float()
+
+
+def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
+    assert backbone is not None  # build_network sees to it
+    return Llm4cp(config.radio, backbone)
+
+
+NETWORKS.register(
+    Network(
+        name="llm4cp",
+        summary="an LLM as predictor, its attention and feed-forward layers frozen",
+        build=_build,
+        backbone=True,
+        relations=True,
+        why_not=why_not_patches,
+        module=__name__,
+    )
+)

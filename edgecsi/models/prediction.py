@@ -11,7 +11,7 @@ from typing import Protocol
 
 from torch import Tensor
 
-from edgecsi.csi import CsiShape
+from edgecsi.radio import RadioSetting
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,13 @@ class Prediction:
     alignment: Tensor | None = None
 
 
-class Network(Protocol):
-    """A channel predictor as training, distillation and export see it."""
+class TaskNetwork(Protocol):
+    """A predictor as training, distillation and export see it.
 
-    shape: CsiShape
+    One whose row says `relations` also has `relation_widths`: the widths of query, key and value by name.
+    """
+
+    radio: RadioSetting
 
     def __call__(self, csi: Tensor) -> Tensor:
         """float32 [user, antenna, T, K, 2] -> float32 [user, antenna, P, K, 2]."""

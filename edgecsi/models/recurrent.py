@@ -12,8 +12,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
+from edgecsi.models.network import NETWORKS, Network
 from edgecsi.models.rows import RowNetwork
+from edgecsi.radio import RadioSetting
 
 LAYERS, WIDTH = 4, 192
 
@@ -23,9 +24,9 @@ class Recurrent(RowNetwork):
 
     cell: ClassVar[type[nn.RNNBase]]
 
-    def __init__(self, shape: CsiShape) -> None:
-        super().__init__(shape)
-        features = 2 * shape.subcarriers
+    def __init__(self, radio: RadioSetting) -> None:
+        super().__init__(radio)
+        features = 2 * radio.subcarriers
         self.layers = self.cell(features, WIDTH, LAYERS, batch_first=True)
         self.to_features = nn.Linear(WIDTH, features)
 
@@ -33,7 +34,7 @@ class Recurrent(RowNetwork):
         """float [row, T, 2K] -> [row, P, 2K]."""
         hidden, state = self.layers(rows)
         steps = [self.to_features(hidden[:, -1:])]
-        while len(steps) < self.shape.future:
+        while len(steps) < self.radio.future:
             hidden, state = self.layers(steps[-1], state)
             steps.append(self.to_features(hidden))
         return torch.cat(steps, dim=1)
@@ -55,3 +56,31 @@ class Gru(Recurrent):
     """Gated recurrent units (Cho et al., 2014): 852,576 parameters."""
 
     cell = nn.GRU
+
+
+NETWORKS.register(
+    Network(
+        name="rnn",
+        summary="baseline: Elman's recurrent network",
+        build=lambda config, backbone: Rnn(config.radio),
+        module=__name__,
+    )
+)
+
+NETWORKS.register(
+    Network(
+        name="lstm",
+        summary="baseline: long short-term memory",
+        build=lambda config, backbone: Lstm(config.radio),
+        module=__name__,
+    )
+)
+
+NETWORKS.register(
+    Network(
+        name="gru",
+        summary="baseline: gated recurrent units",
+        build=lambda config, backbone: Gru(config.radio),
+        module=__name__,
+    )
+)

@@ -6,21 +6,21 @@ from abc import abstractmethod
 
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
-from edgecsi.errors import ModelError
+from edgecsi.models.network import no_relations
 from edgecsi.models.prediction import Prediction
 from edgecsi.models.scaling import from_rows, normalise, to_rows
+from edgecsi.radio import RadioSetting
 
 
 class RowNetwork(nn.Module):
     """Normalises per user and cuts into rows; a subclass maps rows to rows in :meth:`predict_rows`.
 
-    Input and output as in :class:`edgecsi.models.prediction.Network`.
+    Input and output as in :class:`edgecsi.models.prediction.TaskNetwork`.
     """
 
-    def __init__(self, shape: CsiShape) -> None:
+    def __init__(self, radio: RadioSetting) -> None:
         super().__init__()
-        self.shape = shape
+        self.radio = radio
 
     @abstractmethod
     def predict_rows(self, rows: Tensor) -> Tensor:
@@ -34,5 +34,5 @@ class RowNetwork(nn.Module):
     def predict(self, csi: Tensor, relations: bool = False) -> Prediction:
         """Future CSI; ModelError where relations are asked for, since this network has none."""
         if relations:
-            raise ModelError(f"{type(self).__name__} has no relations to distil; take csi-alm or llm4cp")
+            raise no_relations(type(self).__name__)
         return Prediction(self(csi))

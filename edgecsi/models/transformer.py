@@ -12,9 +12,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
 from edgecsi.models.csi_alm_light import sinusoidal_position
+from edgecsi.models.network import NETWORKS, Network
 from edgecsi.models.rows import RowNetwork
+from edgecsi.radio import RadioSetting
 
 WIDTH, HEADS, FEED_FORWARD = 128, 8, 256
 ENCODER_LAYERS, DECODER_LAYERS = 3, 2
@@ -24,14 +25,14 @@ DECODER_HISTORY = 12
 class Transformer(RowNetwork):
     """Encoder and decoder with pre-norm, one token per step of one antenna."""
 
-    def __init__(self, shape: CsiShape) -> None:
-        super().__init__(shape)
-        features = 2 * shape.subcarriers
-        self.known = min(DECODER_HISTORY, shape.history)
+    def __init__(self, radio: RadioSetting) -> None:
+        super().__init__(radio)
+        features = 2 * radio.subcarriers
+        self.known = min(DECODER_HISTORY, radio.history)
         self.encoder_embedding = nn.Linear(features, WIDTH)
         self.decoder_embedding = nn.Linear(features, WIDTH)
         # Counted from the start of the history in both, so that the decoder's steps follow the encoder's.
-        position = sinusoidal_position(shape.history + shape.future, WIDTH)
+        position = sinusoidal_position(radio.history + radio.future, WIDTH)
         self.register_buffer("position", position, persistent=False)
         sizes = {"d_model": WIDTH, "nhead": HEADS, "dim_feedforward": FEED_FORWARD}
         kind = {"dropout": 0.0, "activation": "gelu", "batch_first": True, "norm_first": True}
@@ -46,7 +47,7 @@ class Transformer(RowNetwork):
 
     def predict_rows(self, rows: Tensor) -> Tensor:
         """float [row, T, 2K] -> [row, P, 2K]."""
-        history, future = self.shape.history, self.shape.future
+        history, future = self.radio.history, self.radio.future
         memory = self.encoder_embedding(rows) + self.position[:history]
         for layer in self.encoder:
             memory = layer(memory)
@@ -58,3 +59,13 @@ class Transformer(RowNetwork):
         for layer in self.decoder:
             tokens = layer(tokens, memory)
         return self.to_features(self.decoder_norm(tokens[:, -future:]))
+
+
+NETWORKS.register(
+    Network(
+        name="transformer",
+        summary="baseline: encoder and decoder, all steps at once",
+        build=lambda config, backbone: Transformer(config.radio),
+        module=__name__,
+    )
+)

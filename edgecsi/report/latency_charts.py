@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from edgecsi.latency.results import Cell, LatencyReport, Mode, Run, Setting, Subject
+from edgecsi.latency.report_schema import Cell, LatencyReport, Mode, Run, Setting, Subject
 from edgecsi.latency.verdicts import SLOT_SHARE
 from edgecsi.report.chart import Axis, Chart, Point, linear_axis, log_axis, nines_axis
 from edgecsi.report.html import Element
@@ -165,17 +165,15 @@ def _users_curve(subject: Subject, place: str, percentile: str) -> Iterator[Poin
 
 def _fastest(subject: Subject, users: int) -> Point | None:
     """(p50 in ms, NMSE in dB) of the fastest place."""
+    points = (_point(cell) for cell in subject.cells if cell.setting.users == users)
+    return min(filter(None, points), default=None)
 
-    def usable(cell: Cell) -> bool:
-        known = cell.outputs is not None and cell.outputs.nmse_golden_db is not None
-        return known and bool(cell.runs) and cell.setting.users == users
 
-    points = [
-        (cell.runs[0].timing.observed_us["p50"] / 1e3, cell.outputs.nmse_golden_db)
-        for cell in subject.cells
-        if usable(cell) and "p50" in cell.runs[0].timing.observed_us
-    ]
-    return min(points, default=None)
+def _point(cell: Cell) -> Point | None:
+    """(p50 in ms, NMSE in dB), where both are known."""
+    nmse = cell.outputs.nmse_golden_db if cell.outputs else None
+    p50 = cell.runs[0].timing.observed_us.get("p50") if cell.runs else None
+    return None if nmse is None or p50 is None else (p50 / 1e3, nmse)
 
 
 def _front(points: Sequence[Point]) -> list[Point]:

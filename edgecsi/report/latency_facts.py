@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from edgecsi.latency.budgets import HORIZON
-from edgecsi.latency.results import Cell, LatencyReport, Outcome, Subject
+from edgecsi.latency.report_schema import Cell, LatencyReport, Outcome, Subject
 
 LOADGEN_CALLS, LOADGEN_SECONDS = 1000, 10
 HEADLINE = ("slot", "cqi-period-4", "cqi-period-5", "cqi-period-8", "cqi-period-10", HORIZON)
@@ -37,6 +37,20 @@ def reasons(report: LatencyReport) -> Iterator[str]:
         for reason in dict.fromkeys(cell.reason for cell in subject.cells if cell.reason):
             settings = [cell.setting.words for cell in subject.cells if cell.reason == reason]
             yield f"{subject.name}: {reason} ({'; '.join(settings)})"
+
+
+def network_words(subject: Subject) -> str | None:
+    """What the engine was built from, in one line; None where the report doesn't say."""
+    parts = [subject.network]
+    parts.append(f"{subject.parameters:,} parameters" if subject.parameters else None)
+    parts.append(subject.radio.words if subject.radio else None)
+    return ", ".join(filter(None, parts)) or None
+
+
+def warnings(report: LatencyReport) -> Iterator[str]:
+    """What whoever uses a bundle should know, a line each."""
+    for subject in report.subjects:
+        yield from (f"{subject.name}: warning: {warning}" for warning in subject.warnings)
 
 
 def short_runs(report: LatencyReport) -> str | None:

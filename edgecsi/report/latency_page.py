@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from edgecsi.latency.environment import NOT_TUNED
-from edgecsi.latency.results import Cell, LatencyReport, Timing
+from edgecsi.latency.report_schema import Cell, LatencyReport, Timing
 from edgecsi.report.html import Child, Element, element, page, table
 from edgecsi.report.latency_charts import cdf_charts, histogram_charts, pareto_chart, users_charts
 from edgecsi.report.latency_facts import (
     cells,
     ms,
+    network_words,
     reasons,
     rt_missing,
     short_runs,
+    warnings,
 )
 from edgecsi.report.latency_verdicts import capacity, setting, verdicts
 
@@ -56,7 +58,7 @@ def _head(report: LatencyReport) -> Iterator[Child]:
     )
     if missing := rt_missing(report):
         yield element("p", element("span", NOT_TUNED, class_="badge"), f" no {', no '.join(missing)}")
-    for line in filter(None, (*reasons(report), short_runs(report))):
+    for line in filter(None, (*warnings(report), *reasons(report), short_runs(report))):
         yield element("p", line)
 
 
@@ -159,7 +161,7 @@ def _environment(report: LatencyReport) -> Element:
         f"{name.replace('_', ' ')} {_words(value)}"
         for name, value in report.plan.model_dump(exclude={"settings"}).items()
     ]
-    rows = [
+    rows: list[list[Child]] = [
         [name.replace("_", " "), element("td", _words(value), class_="wrap")]
         for name, value in machine.items()
     ]
@@ -194,15 +196,16 @@ def _floors(report: LatencyReport) -> Element:
 
 
 def _subjects(report: LatencyReport) -> Element:
-    rows = [
+    rows: list[list[Child]] = [
         [
             subject.name,
             subject.kind,
             f"{subject.engine} {subject.precision}",
+            element("td", network_words(subject) or "-", class_="wrap"),
             "-" if subject.nmse_db is None else f"{subject.nmse_db:.3f}",
             element("td", subject.digest or "-", class_="wrap"),
             element("td", subject.reason or "yes", class_="wrap"),
         ]
         for subject in report.subjects
     ]
-    return table(("subject", "kind", "engine", "test set NMSE dB", "digest", "ran"), rows)
+    return table(("subject", "kind", "engine", "network", "test set NMSE dB", "digest", "ran"), rows)

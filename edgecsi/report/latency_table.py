@@ -10,17 +10,19 @@ from rich.table import Table
 
 from edgecsi.latency.capacity import users_that_fit
 from edgecsi.latency.environment import NOT_TUNED
-from edgecsi.latency.results import Capacity, Cell, LatencyReport, Run, Subject, Verdict
+from edgecsi.latency.report_schema import Capacity, Cell, LatencyReport, Run, Subject, Verdict
 from edgecsi.report.latency_facts import (
     HEADLINE,
     LEGEND,
     MARKS,
     cells,
     ms,
+    network_words,
     reasons,
     rt_missing,
     short_runs,
     spacings,
+    warnings,
 )
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9")
@@ -34,7 +36,10 @@ def print_latency(report: LatencyReport, console: Console) -> None:
     if not console.is_terminal:
         console.width = max(console.width, LOG_WIDTH)
     console.print(_latencies(report))
-    for line in reasons(report):
+    for subject in report.subjects:
+        if words := network_words(subject):
+            console.print(escape(f"{subject.name}: {words}"), soft_wrap=True, highlight=False)
+    for line in (*warnings(report), *reasons(report)):
         console.print(f"[yellow]{escape(line)}[/]", soft_wrap=True, highlight=False)
     if any(True for _ in _candidates(report)):
         console.print(_margins(report))

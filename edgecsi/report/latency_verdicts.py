@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from edgecsi.latency.budgets import DEFAULT_SCS
 from edgecsi.latency.capacity import users_that_fit
-from edgecsi.latency.results import Cell, LatencyReport, Run, Subject, Verdict
-from edgecsi.report.html import Element, element, table
+from edgecsi.latency.report_schema import Cell, LatencyReport, Run, Subject, Verdict
+from edgecsi.report.html import Child, Element, element, table
 from edgecsi.report.latency_facts import HEADLINE, LEGEND, MARKS, cells, spacings
 
 CLASSES = {"pass": "pass", "fail": "fail", "cannot sustain": "fail", "undecided": "undecided"}
@@ -37,7 +37,7 @@ def _folded(title: str, *content: Element) -> Element:
 
 
 def _verdict_table(report: LatencyReport, names: Sequence[str], scs: int) -> Element:
-    rows = []
+    rows: list[list[Child]] = []
     for subject, cell in cells(report):
         if subject.kind == "bundle":
             for run in cell.runs:
@@ -53,7 +53,8 @@ def _margin(verdict: Verdict | None) -> Element:
     words = [MARKS[verdict.outcome]]
     if verdict.margin_us is not None:
         words.append(f"{verdict.margin_us / 1e3:+.2f}")
-        words += [] if verdict.margin_at == verdict.judged else [verdict.margin_at]
+        if verdict.margin_at and verdict.margin_at != verdict.judged:
+            words.append(verdict.margin_at)
     title = f"{verdict.outcome}: {verdict.judged} against {verdict.limit_us:g} us, {verdict.misses} late"
     if verdict.miss_share_below is not None:
         title += f" (share below {100 * verdict.miss_share_below:.2g} %)"

@@ -2,47 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from edgecsi.bundle import Manifest, Proof
-from edgecsi.metrics import NmseReport
-
-PREDICTORS = ("engine", "student", "teacher", "ridge_ar", "phase_rotation", "hold_last")
+from edgecsi.bundle import EngineFacts, Manifest, NetworkFacts, Proof, TensorSpec
+from edgecsi.metrics import Report, label_order
 
 
 def print_manifest(manifest: Manifest, digest: str, console: Console) -> None:
     """What the bundle is, how well it predicts, and what it holds."""
     console.print(_facts(manifest, digest))
-    console.print(_nmse(manifest.nmse))
+    for condition, reports in manifest.proof.metrics.items():
+        console.print(_nmse(manifest, condition, reports))
+    for line in _remarks(manifest):
+        console.print(line, highlight=False, soft_wrap=True)
     console.print(_files(manifest))
 
 
 def _facts(manifest: Manifest, digest: str) -> Table:
     table = Table("field", "value", title=escape(manifest.name), show_header=False)
     table.columns[1].overflow = "fold"  # a digest is copied whole
-    libraries = ", ".join(f"{name} {version}" for name, version in manifest.libraries.items())
-    proof = manifest.nmse
-    goals = proof.goals
+    engine, proof = manifest.engine, manifest.proof
+    libraries = ", ".join(f"{name} {version}" for name, version in engine.libraries.items())
     rows = {
         "digest": digest,
-        "target": f"{manifest.target} ({manifest.engine}, {manifest.precision})",
-        "student": f"{manifest.student.name}, {manifest.student.parameters:,} parameters",
-        "input": _tensor(manifest.input.name, manifest.input.dims, manifest.input.dtype),
-        "output": _tensor(manifest.output.name, manifest.output.dims, manifest.output.dtype),
+        "task": f"{manifest.task}: {manifest.the_task.summary}",
+        "target": f"{manifest.target} ({engine.name}, {engine.precision})",
+        "network": _network(manifest.network),
+        "trained for": _trained(manifest.network),
+        "radio": manifest.radio.words,
+        "input": _tensor(manifest.input),
+        "output": _tensor(manifest.output),
         "unit": manifest.input.unit,
-        "step, horizon": f"{manifest.step_ms:g} ms, {manifest.horizon_ms:g} ms, {manifest.duplex.upper()}",
-        "users per call": str(manifest.max_users or "any"),
+        "horizon": f"{manifest.horizon_ms:g} ms",
+        "users per call": str(engine.max_users or "any"),
         "built with": f"edgecsi {manifest.edgecsi}, {libraries}",
-        "GPU architecture": manifest.gpu_architecture or "none: runs on the CPU",
+        "GPU architecture": engine.gpu_architecture or "none: runs on the CPU",
+        "multiplications": _arithmetic(engine),
         "calibration set": manifest.calibration_set or "none",
-        "precision checked": f"on the {proof.precision_checked}",
-        "engine executed": "yes" if proof.engine_executed else "no: its lowered graph was, on a CPU",
-        "loss": f"{_db(proof.nmse_loss_db)} overall, goal {_db(goals.max_nmse_loss_db)}",
-        "loss at worst speed": f"{_db(proof.worst_speed_loss_db)} at {proof.worst_speed_kmh or '-'} km/h, "
-        f"goal {_db(goals.max_worst_speed_loss_db)}",
-        "relative error": f"{_db(proof.relative_error_db)} against {proof.reference}",
+        "precision checked": f"on the {engine.precision_checked}",
+        "engine executed": "yes" if engine.executed else "no: its lowered graph was, on a CPU",
+        "relative error": f"{proof.relative_error_db:.3f} dB against {proof.reference}",
+        "golden users": f"{len(proof.golden_engine_db)}, the engine at most "
+        f"{max(proof.golden_engine_db, default=0):.1f} dB off the student",
         "goals": "met" if proof.goals_met else "missed",
     }
     for name, value in rows.items():
@@ -50,24 +55,50 @@ def _facts(manifest: Manifest, digest: str) -> Table:
     return table
 
 
-def _nmse(proof: Proof) -> Table:
-    table = Table(title=f"NMSE in dB on {proof.test_set.users} users of {escape(proof.test_set.id)}")
-    reports = {name: getattr(proof, name) for name in PREDICTORS if getattr(proof, name)}
-    speeds = sorted({speed for report in reports.values() for speed in report.per_speed_db}, key=float)
-    for column in ("predictor", "mean", "pooled", *(f"{speed} km/h" for speed in speeds)):
-        table.add_column(column, justify="left" if column == "predictor" else "right")
+def _network(network: NetworkFacts) -> str:
+    adapters = f", {network.adapters:,} of them in adapters" if network.adapters else ""
+    return f"{network.name}, {network.parameters:,} parameters{adapters}"
+
+
+def _trained(network: NetworkFacts) -> str:
+    if network.trained is None:
+        return "not recorded"
+    (low, high), snr = network.trained.speed_kmh, network.trained.snr_db
+    noise = f"{snr[0]:g} to {snr[1]:g} dB SNR" if snr else "clean histories"
+    return f"{low:g} to {high:g} km/h, {noise}"
+
+
+def _arithmetic(engine: EngineFacts) -> str:
+    shares = ", ".join(f"{share:.1%} {kind}" for kind, share in engine.multiplications.items())
+    return f"{shares or 'not counted'}; {engine.attention_kernels} attention kernels"
+
+
+def _nmse(manifest: Manifest, condition: str, reports: dict[str, Report]) -> Table:
+    """A row per predictor: overall, per row of the task's first grouping, per step ahead."""
+    test_set, grouping = manifest.proof.test_set, manifest.the_task.worst_grouping
+    table = Table(title=f"NMSE in dB, {condition}, on {test_set.users} users of {escape(test_set.id)}")
+    rows = label_order([row for report in reports.values() for row in report.groups.get(grouping.name, {})])
+    steps = max((len(report.steps_db) for report in reports.values()), default=0)
+    groups, ahead = (f"{row} {grouping.unit}" for row in rows), (f"step {i + 1}" for i in range(steps))
+    table.add_column("predictor")
+    for column in ("mean", "pooled", *groups, *ahead):
+        table.add_column(column, justify="right")
     for name, report in reports.items():
-        table.add_row(name.replace("_", " "), *_nmse_columns(report, speeds))
+        found = report.groups.get(grouping.name, {})
+        values = [report.mean_db, report.pooled_db, *(found.get(row) for row in rows), *report.steps_db]
+        table.add_row(name, *("-" if value is None else f"{value:.2f}" for value in values))
     return table
 
 
-def _nmse_columns(report: NmseReport, speeds: list[str]) -> list[str]:
-    values = [
-        report.nmse_mean_db,
-        report.nmse_pooled_db,
-        *(report.per_speed_db.get(speed) for speed in speeds),
-    ]
-    return ["-" if value is None else f"{value:.2f}" for value in values]
+def _remarks(manifest: Manifest) -> Iterator[str]:
+    """Goals, predictors that don't apply, warnings."""
+    proof: Proof = manifest.proof
+    for goal in proof.goals:
+        yield f"[{'green' if goal.met else 'red'}]goal[/] {escape(goal.line)}"
+    for name, reason in proof.not_applicable.items():
+        yield f"no {escape(name)}: {escape(reason)}"
+    for warning in manifest.warnings:
+        yield f"[yellow]warning[/]: {escape(warning)}"
 
 
 def _files(manifest: Manifest) -> Table:
@@ -78,9 +109,8 @@ def _files(manifest: Manifest) -> Table:
     return table
 
 
-def _tensor(name: str, dims: tuple[int | None, ...], dtype: str) -> str:
-    return f"{name} {dtype} [{', '.join('user' if dim is None else str(dim) for dim in dims)}]"
-
-
-def _db(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.3f} dB"
+def _tensor(tensor: TensorSpec) -> str:
+    sizes = ", ".join(
+        axis if dim is None else f"{axis} {dim}" for axis, dim in zip(tensor.axes, tensor.dims, strict=True)
+    )
+    return f"{tensor.name} {tensor.dtype} [{sizes}]"

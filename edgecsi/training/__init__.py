@@ -1,7 +1,9 @@
-"""The training loop, on accelerate: one process or several, resumable, logged."""
+"""The training loop, on accelerate: one process or several, resumable, logged.
 
-from edgecsi.training.batches import Augmentation, Batch, BatchSource
-from edgecsi.training.evaluation import evaluate
-from edgecsi.training.loop import TrainOptions, fit
+What is imported here needs no torch.
+"""
 
-__all__ = ["Augmentation", "Batch", "BatchSource", "TrainOptions", "evaluate", "fit"]
+from edgecsi.training.augmentation import Augmentation
+from edgecsi.training.options import NetworkChoice, TrainOptions
+
+__all__ = ["Augmentation", "NetworkChoice", "TrainOptions"]

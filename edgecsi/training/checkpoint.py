@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn, optim
 
+from edgecsi.errors import ModelError
 from edgecsi.files import atomic_folder, recover_folder, sha256_file
 from edgecsi.models.folder import load_trained_state, trained_state
 
@@ -22,9 +23,14 @@ FILES = ("last.safetensors", "best.safetensors", "optimizer.safetensors")
 
 @dataclass
 class Progress:
-    """Where a training stands after `epoch` epochs. key: of the options and data it belongs to."""
+    """Where a training stands after `epoch` epochs.
+
+    key: of the options and data it belongs to. processes: how many trained together; another number would
+    cut the epochs into other batches.
+    """
 
     key: str
+    processes: int = 1
     epoch: int = 0
     best_epoch: int = 0
     best_db: float = float("inf")
@@ -44,9 +50,12 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, key: str, network: nn.Module, optimizer: optim.Optimizer
+    folder: Path, key: str, processes: int, network: nn.Module, optimizer: optim.Optimizer
 ) -> tuple[Progress, dict[str, Tensor]] | None:
-    """Restore network and optimizer in place; None without a whole checkpoint of this key."""
+    """Restore network and optimizer in place; None without a whole checkpoint of this key.
+
+    ModelError where another number of processes made it.
+    """
     recover_folder(folder)
     try:
         record = json.loads((folder / "progress.json").read_text())
@@ -55,6 +64,11 @@ def load_checkpoint(
             return None
     except (OSError, ValueError, TypeError, KeyError):
         return None
+    if progress.processes != processes:
+        raise ModelError(
+            f"the training to resume ran in {progress.processes} processes, and {processes} would go on "
+            f"differently: start {progress.processes} again, or remove {folder.parent} to begin anew"
+        )
     last, best, moments = (load_file(folder / name) for name in FILES)
     load_trained_state(network, last)
     for name, parameter in network.named_parameters():

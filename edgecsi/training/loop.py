@@ -1,13 +1,12 @@
-"""One training loop for teacher and student."""
+"""One training loop for every network."""
 
 from __future__ import annotations
 
 import hashlib
 import math
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -17,10 +16,11 @@ from torch import Tensor, nn
 from edgecsi.errors import ModelError
 from edgecsi.files import write_json
 from edgecsi.models.folder import trained_state
-from edgecsi.models.losses import Objective, user_nmse
+from edgecsi.models.losses import user_nmse
 from edgecsi.progress import say, track
 from edgecsi.training.batches import BatchSource
 from edgecsi.training.checkpoint import Progress, load_checkpoint, save_checkpoint
+from edgecsi.training.options import TrainOptions
 from edgecsi.training.processes import make_accelerator
 
 WARMUP_STEPS = 30
@@ -29,59 +29,38 @@ LARGE = 10_000_000  # parameters
 DIVERGED = 1e4  # a loss that no training comes back from: predicting nothing at all has an NMSE of 1
 
 
-@dataclass(frozen=True)
-class TrainOptions:
-    """How to train. Adam with decoupled weight decay, cosine decay after a short warm-up.
-
-    precision: "bf16" computes matrix products in bfloat16 (parameters stay FP32); "auto" takes it where it
-    is faster (CUDA; large networks on a CPU with AVX512-BF16 or AMX). patience: epochs without a better
-    validation before stopping. start_from: a model folder whose weights the network starts with.
-    activation_bits: round activations to so many significant bits, see `edgecsi.training.rounding`.
-    """
-
-    epochs: int = 100
-    batch_users: int = 32
-    batch_antennas: int = 32
-    learning_rate: float = 1e-4
-    weight_decay: float = 1e-4
-    patience: int = 20
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    seed: int = 0
-    objective: Objective = "nmse"
-    start_from: Path | None = None
-    activation_bits: int | None = None
-
-
 def fit(
     name: str,
-    task: nn.Module,
+    loss: nn.Module,
     network: nn.Module,
     source: BatchSource,
     options: TrainOptions,
     folder: Path,
     data_key: str,
-) -> tuple[dict[str, Tensor], list[dict]]:
-    """Train `network` through `task` and return its best weights by validation, and the log.
+) -> tuple[dict[str, Tensor], list[dict[str, Any]]]:
+    """Train `network` through `loss` and return its best weights by validation, and the log.
 
-    task: nn.Module whose forward(batch) gives {"loss": scalar, ...parts}; it holds `network`. folder: where
-    the checkpoint and log.json live while training. data_key: names the data and everything else that the
-    result depends on; a checkpoint of another key or other options is not continued.
+    loss: nn.Module whose forward(batch) gives {"loss": scalar, ...parts}; it holds `network`. options: with a
+    learning rate. folder: where the checkpoint and log.json live while training. data_key: names the data and
+    everything else that the result depends on; a checkpoint of another key or other options is not continued.
 
-    Raises ModelError where the training diverges.
+    Raises ModelError where the training diverges, or would be resumed by another number of processes.
     """
     accelerator = make_accelerator()
     torch.manual_seed(options.seed)
-    key = hashlib.sha256(repr((name, sorted(asdict(options).items()), data_key)).encode()).hexdigest()
+    key = hashlib.sha256(repr((name, options.model_dump_json(), data_key)).encode()).hexdigest()
     optimizer = torch.optim.AdamW(
         (p for p in network.parameters() if p.requires_grad),
         lr=options.learning_rate,
         weight_decay=options.weight_decay,
     )
-    runner = accelerator.prepare_model(task)
+    runner = accelerator.prepare_model(loss)
     optimizer = accelerator.prepare_optimizer(optimizer)
     with accelerator.main_process_first():
-        restored = load_checkpoint(folder / "checkpoint", key, network, optimizer.optimizer)
-    progress, best = restored or (Progress(key), trained_state(network))
+        restored = load_checkpoint(
+            folder / "checkpoint", key, accelerator.num_processes, network, optimizer.optimizer
+        )
+    progress, best = restored or (Progress(key, accelerator.num_processes), trained_state(network))
     if restored and accelerator.is_main_process:
         say(f"{name}: resuming after epoch {progress.epoch} of {options.epochs}")
 
@@ -128,14 +107,14 @@ def _train_epoch(
     dropout = np.random.SeedSequence((options.seed, epoch, rank))
     torch.manual_seed(int(dropout.generate_state(1)[0]))
     runner.train()
-    steps = source.steps(processes)
+    steps, rate = source.steps(processes), cast(float, options.learning_rate)
     sums: dict[str, float] = {}
     batches = source.training_batches(epoch, rank, processes)
     if accelerator.is_main_process:
         batches = track(batches, f"{name} epoch {epoch + 1}", steps)
     for step, batch in enumerate(batches):
         for group in optimizer.param_groups:
-            group["lr"] = options.learning_rate * _schedule(epoch * steps + step, options.epochs * steps)
+            group["lr"] = rate * _schedule(epoch * steps + step, options.epochs * steps)
         with autocast(network, options.precision):
             parts = runner(batch.to(accelerator.device))
         loss = parts["loss"].item()
@@ -159,9 +138,9 @@ def _validate(
     rank, processes = accelerator.process_index, accelerator.num_processes
     total = torch.zeros((), dtype=torch.float64, device=accelerator.device)
     with torch.inference_mode(), autocast(network, options.precision):
-        for history, future in source.validation_batches(rank, processes):
-            prediction = network(history.to(accelerator.device))
-            total += user_nmse(prediction, future.to(accelerator.device)).double().sum()
+        for inputs, targets in source.validation_batches(rank, processes):
+            prediction = network(inputs.to(accelerator.device))
+            total += user_nmse(prediction, targets.to(accelerator.device)).double().sum()
     mean = accelerator.reduce(total, "sum").item() / len(source.validation)
     if not mean < DIVERGED:
         raise _diverged(name, f"the validation NMSE is {mean:g}", options)
@@ -189,10 +168,10 @@ def autocast(network: nn.Module, precision: str) -> torch.autocast:
 
 def _gains_from_bf16(network: nn.Module, device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return bool(torch.cuda.is_bf16_supported())
     # On a CPU the student's small matrices take twice as long with it, the teacher's half as long.
     large = sum(parameter.numel() for parameter in network.parameters()) > LARGE
-    return large and torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return large and bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
 
 
 def _copy(network: nn.Module) -> dict[str, Tensor]:

@@ -12,8 +12,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from edgecsi.models.csi_alm_light import EncoderLayer
-
 MANTISSA_BITS = 24  # of float32, with the leading one
 ROUNDED = (nn.Linear, nn.Conv1d, nn.LayerNorm)
 
@@ -25,11 +23,15 @@ def significant(value: Tensor, bits: int) -> Tensor:
 
 
 def round_activations(network: nn.Module, bits: int) -> None:
-    """While `network` trains, round what goes into and comes out of its layers and csi-alm-light's blocks."""
+    """While `network` trains, round what goes into and comes out of its layers.
+
+    A module with `rounds_output = True` has its own output rounded too: a block whose residual sum an engine
+    rounds.
+    """
     for module in network.modules():
         if isinstance(module, ROUNDED):
             module.register_forward_pre_hook(lambda module, inputs: _rounded(module, inputs, bits))
-        if isinstance(module, (*ROUNDED, EncoderLayer)):
+        if isinstance(module, ROUNDED) or getattr(module, "rounds_output", False):
             module.register_forward_hook(lambda module, _, output: _rounded(module, output, bits))
 
 

@@ -12,26 +12,22 @@ from numpy.typing import NDArray
 
 from edgecsi.errors import BuildError, BundleError
 from edgecsi.export.builders import BuiltEngine
-from edgecsi.runtime import run_in_pieces, start_engine, why_not_run
-from edgecsi.runtime.native import SIZES
+from edgecsi.runtime import run_in_pieces, start_engine
+from edgecsi.runtime.engines.native import FILE, ROW
+from edgecsi.runtime.engines.native import why_not_run as _kernels_why_not
+from edgecsi.runtime.engines.native.layout import END, LAYER, SIZES, START, Weight, all_sizes
 
 if TYPE_CHECKING:
     from edgecsi.export.student_graph import StudentGraph
 
-LANES = 16  # features are padded with zeros to a multiple of it
 ERROR = {"fp32": 1e-8, "bf16": 1e-2}  # of the squared error against ONNX Runtime, relative
-
-
-def engine() -> str:
-    """Name of the engine."""
-    return "native"
 
 
 def why_not_build(precision: str = "fp32") -> str | None:
     """Why not, None when the kernels can be used here: an engine is run where it is built."""
     if not find_spec("onnx"):
         return "onnx is not installed (pip install onnx)"
-    return why_not_run(engine(), precision=precision)
+    return _kernels_why_not(precision)
 
 
 def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
@@ -39,60 +35,50 @@ def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
 
     That the kernels compute what the graph does is seen by running both.
     """
+    from edgecsi.export.graph import graph_signature
     from edgecsi.export.student_graph import StudentGraph
 
-    files = {"engine.bin": pack(StudentGraph(graph))}
+    files = {FILE: pack(StudentGraph(graph))}
+    signature = graph_signature(graph)
     try:
-        started = start_engine(engine(), files, threads=1, precision=precision)
+        started = start_engine(ROW.name, files, signature, threads=1, precision=precision)
     except BundleError as error:
         raise BuildError(str(error)) from error
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
-    dims = session.get_inputs()[0].shape[1:]
-    history = np.random.default_rng(0).standard_normal((2, *dims)).astype(np.float32)
-    (wanted,) = session.run(None, {"csi_history": history})
-    error = np.square(run_in_pieces(started, history) - wanted).sum() / np.square(wanted).sum()
-    if not error <= ERROR[precision]:
-        raise BuildError(f"the kernels differ from the graph: squared error {error:.1e} of the output")
+    rng = np.random.default_rng(0)
+    inputs = rng.standard_normal((2, *signature.input.user_dims)).astype(np.float32)
+    (wanted,) = session.run(None, {signature.input.name: inputs})
+    off = np.square(run_in_pieces(started, inputs) - wanted).sum() / np.square(wanted).sum()
+    if not off <= ERROR[precision]:
+        raise BuildError(f"the kernels differ from the graph: squared error {off:.1e} of the output")
     return BuiltEngine(
-        engine=engine(),
+        engine=ROW.name,
         files=files,
-        libraries={engine(): version("edgecsi")},
+        libraries={"edgecsi": version("edgecsi")},
         precision_checked="engine",
     )
 
 
 def pack(student: StudentGraph) -> bytes:
-    """`engine.bin`: int32 sizes, then float32 weights, features padded to whole registers."""
-    features, width = student.to_features.shape[1], student.embedding.shape[1]
-    sizes = {
-        "antennas": student.antennas,
-        "history": len(student.position),
-        "future": len(student.to_future),
-        "features": features,
-        "prompts": len(student.prompt),
-        "width": width,
-        "feed_forward": student.layers[0]["feed"].shape[1],
-        "heads": student.heads,
-        "layers": len(student.layers),
-        "delta": student.delta,
-    }
-    wide = -(-features // LANES) * LANES
-    order = ("norm", "norm_bias", "qkv", "qkv_bias", "out", "out_bias")
-    order += ("feed_norm", "feed_norm_bias", "feed", "feed_bias", "back", "back_bias")
-    weights = [
-        _padded(student.embedding.reshape(3, features, width), 1, wide),
-        student.position,
-        student.prompt,
-        *(layer[name] for layer in student.layers for name in order),
-        student.to_future,
-        _padded(student.to_features, 1, wide),
-        _padded(student.rest, 1, wide),
-    ]
+    """`engine.bin`, in the layout of `edgecsi/runtime/engines/native/layout.py`."""
+    sizes = student.sizes
     head = np.array([sizes[name] for name in SIZES], np.int32)
-    return b"".join([head.tobytes(), *(np.ascontiguousarray(w, np.float32).tobytes() for w in weights)])
+    parts = [(weight, student.weights) for weight in START]
+    parts += [(weight, layer) for layer in student.layers for weight in LAYER]
+    parts += [(weight, student.weights) for weight in END]
+    numbers = (_padded(arrays[weight.name], weight, all_sizes(sizes)) for weight, arrays in parts)
+    return b"".join([head.tobytes(), *(array.tobytes() for array in numbers)])
 
 
-def _padded(array: NDArray[np.float32], axis: int, size: int) -> NDArray[np.float32]:
-    """Zeros behind an axis."""
-    rest = [(0, size - length if dimension == axis else 0) for dimension, length in enumerate(array.shape)]
-    return np.pad(array, rest)
+def _padded(array: NDArray[np.float32], weight: Weight, sizes: dict[str, int]) -> NDArray[np.float32]:
+    """The array as the layout wants it: zeros behind the features, C order."""
+    for axis, (times, name) in enumerate(weight.dims):
+        if name == "wide":
+            rows = array.reshape(*array.shape[:axis], times, sizes["features"], *array.shape[axis + 1 :])
+            rest = [(0, 0)] * rows.ndim
+            rest[axis + 1] = (0, sizes["wide"] - sizes["features"])
+            padded = np.pad(rows, rest)
+            array = padded.reshape(*array.shape[:axis], -1, *array.shape[axis + 1 :])
+    if array.shape != weight.shape(sizes):
+        raise BuildError(f"{weight.name} is {array.shape} in the graph, not {weight.shape(sizes)}")
+    return np.ascontiguousarray(array, np.float32)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from edgecsi.errors import BuildError
 from edgecsi.export.builders import BuiltEngine, check_int8
+from edgecsi.export.c_locale import c_numbers
+from edgecsi.runtime.engines.openvino import ROW, WEIGHTS, XML, float_precision, for_one_user, why_not_run
 
 if TYPE_CHECKING:
     import openvino
@@ -16,16 +18,9 @@ WEIGHTED_LAYERS = ("Convolution", "FullyConnected", "MatMul")
 RUNTIME_PRECISIONS = {"bf16": ("bf16",), "int8": ("i8", "u8"), "int8-bf16": ("i8", "u8")}
 
 
-def engine() -> str:
-    """Name of the engine."""
-    return "openvino"
-
-
 def why_not_build(precision: str = "fp32") -> str | None:
     """Why OpenVINO can't convert here, or can't compute in that precision; None when it can."""
-    from edgecsi.runtime import why_not_run
-
-    return why_not_run("openvino", precision=precision)
+    return why_not_run(precision)
 
 
 def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
@@ -40,17 +35,17 @@ def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
         model = openvino.Core().read_model(graph)
     except RuntimeError as error:
         raise BuildError(f"OpenVINO refused the graph: {_reason(error)}") from error
-    left_in_float = ()
+    left_in_float: tuple[str, ...] = ()
     if precision.startswith("int8"):
         left_in_float = check_int8("OpenVINO", graph, _nodes(model, precision))
     elif precision == "bf16" and not _nodes(model, precision):
         raise BuildError("OpenVINO computes nothing of the graph in BF16")
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "engine.xml")
-        openvino.save_model(model, path, compress_to_fp16=False)  # FP16 weights are its default
-        files = {name: Path(folder, name).read_bytes() for name in ("engine.xml", "engine.bin")}
+        with c_numbers():  # it writes attributes by the C library's locale, and reads them back by none
+            openvino.save_model(model, Path(folder, XML), compress_to_fp16=False)  # its default is FP16
+        files = {name: Path(folder, name).read_bytes() for name in (XML, WEIGHTS)}
     return BuiltEngine(
-        engine=engine(),
+        engine=ROW.name,
         files=files,
         libraries={"openvino": openvino.__version__},
         precision_checked="network" if precision == "fp32" else "engine",
@@ -62,11 +57,9 @@ def _nodes(model: openvino.Model, precision: str) -> set[str]:
     """Names of the graph's nodes that the CPU computes in that precision, from the compiled network."""
     import openvino
 
-    from edgecsi.runtime.ov import float_precision, for_one_user
-
     hint = {"INFERENCE_PRECISION_HINT": float_precision(precision)}
     compiled = openvino.Core().compile_model(for_one_user(model.clone()), "CPU", hint)
-    found = set()
+    found: set[str] = set()
     for operation in compiled.get_runtime_model().get_ordered_ops():
         facts = {name: value.astype(str) for name, value in operation.get_rt_info().items()}
         if (

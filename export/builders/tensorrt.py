@@ -23,6 +23,7 @@ from typing import Any
 
 from edgecsi.errors import BuildError
 from edgecsi.export.builders import BuiltEngine, check_int8
+from edgecsi.runtime.engines.tensorrt import FILE
 
 MAX_USERS = 64  # users in the largest batch of the engine; it is tuned for one
 RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")  # the meta package and what it wraps
@@ -71,7 +72,7 @@ def build(graph: bytes, precision: str = "fp16") -> BuiltEngine:
         raise BuildError(f"TensorRT refused the graph: {_reason(logger.errors)}")
     return BuiltEngine(
         engine=engine(),
-        files={"engine.engine": bytes(serialized)},
+        files={FILE: bytes(serialized)},
         libraries={engine(): trt.__version__},
         precision_checked="network",
         gpu_architecture=_compute_capability() if engine() == "tensorrt" else RTX_ARCHITECTURE,
@@ -82,10 +83,10 @@ def build(graph: bytes, precision: str = "fp16") -> BuiltEngine:
 def _config(trt: ModuleType, builder: Any, network: Any) -> Any:
     config = builder.create_builder_config()
     config.clear_flag(trt.BuilderFlag.TF32)  # what the graph keeps in FP32 is meant so
-    history = network.get_input(0)
-    one, largest = ((users, *tuple(history.shape)[1:]) for users in (1, MAX_USERS))
+    given = network.get_input(0)
+    one, largest = ((users, *tuple(given.shape)[1:]) for users in (1, MAX_USERS))
     profile = builder.create_optimization_profile()
-    profile.set_shape(history.name, one, one, largest)
+    profile.set_shape(given.name, one, one, largest)
     config.add_optimization_profile(profile)
     return config
 

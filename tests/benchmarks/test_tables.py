@@ -9,7 +9,10 @@ import pytest
 from command_line import edgecsi
 
 from edgecsi.channel import Dataset
+from edgecsi.models import NETWORKS
+from edgecsi.models.baselines import BASELINES
 from edgecsi.models.shipped import shipped
+from edgecsi.radio import RadioSetting
 
 import ablation  # isort: skip
 import panels  # isort: skip
@@ -19,7 +22,7 @@ import table_files  # isort: skip
 import tables  # isort: skip
 import train_ablation  # isort: skip
 
-CLASSICAL = 6
+TDD = RadioSetting()
 
 
 @pytest.fixture(scope="module")
@@ -29,10 +32,7 @@ def models(tiny_dataset, tmp_path_factory):
     for name, seed in (("gru-0", 0), ("gru-3", 3), ("my-rnn", 0)):
         network = "rnn" if name == "my-rnn" else "gru"
         options = ("--epochs", "1", "--max-users", "4", "--seed", seed)
-        done = edgecsi(
-            "train", "direct", "--network", network, "--data", tiny_dataset, *options, "-o",
-            folder / "tdd" / name,
-        )  # fmt: skip
+        done = edgecsi("train", network, "--data", tiny_dataset, *options, "-o", folder / "tdd" / name)
         assert done.code == 0, done.stderr
     (folder / "tdd" / "gru-0.json").write_text(
         json.dumps({"training_users": 4, "environment": {"cpu": "abacus"}})
@@ -48,18 +48,32 @@ def settings(models, tmp_path, monkeypatch):
 
 
 def test_networks_that_are_not_there_stay_in_the_table(models):
-    rows = {row.name: row for row in predictors.networks(models / "tdd")}
-    assert list(rows)[:-1] == list(predictors.NETWORKS.values())
-    assert rows["CSI-ALM (teacher)"].reason == rows["LLM4CP"].reason == "waits for a GPU"
-    assert rows["CSI-ALM-Light"].reason == rows["LSTM"].reason == "not trained"
-    assert not rows["LSTM"].predictors
+    rows = {row.name: row for row in predictors.networks(models / "tdd", TDD)}
+    assert list(rows)[:-1] == list(predictors.NAMES.values())
+    assert rows["csi-alm"].reason == rows["llm4cp"].reason == "waits for a GPU"
+    assert rows["csi-alm-light"].reason == rows["lstm"].reason == "not trained"
+    assert not rows["lstm"].predictors
+
+
+def test_every_network_of_the_task_has_a_row():
+    names = list(predictors.NAMES)
+    assert set(names) - set(predictors.VARIANTS) == {row.name for row in NETWORKS if row.task == "csi"}
+    assert names.index("csi-alm") < names.index("csi-alm-light") < names.index("csi-alm-light-distilled")
+    assert names.index("csi-alm-light-direct") < names.index("csi-alm-light-ad") < names.index("gru")
+
+
+def test_a_folder_belongs_to_the_network_of_the_longest_name():
+    assert predictors.network_of("csi-alm-light-ad").name == "csi-alm-light-ad"
+    assert predictors.network_of("csi-alm-light-weight-1").name == "csi-alm-light"
+    assert predictors.network_of("csi-alm-no-llm").name == "csi-alm"
+    assert predictors.network_of("my-rnn") is None
 
 
 def test_seeds_are_one_row_and_other_names_have_their_own(models):
-    rows = {row.name: row for row in predictors.networks(models / "tdd")}
-    assert set(rows["GRU"].predictors) == {0, 3}
+    rows = {row.name: row for row in predictors.networks(models / "tdd", TDD)}
+    assert set(rows["gru"].predictors) == {0, 3}
     assert set(rows["my-rnn"].predictors) == {0}
-    facts = rows["GRU"].facts
+    facts = rows["gru"].facts
     assert (facts["parameters"], facts["epochs"]) == (852_576, 1)
     assert (facts["training_users"], facts["hardware"]) == (4, "abacus")
     assert rows["my-rnn"].facts["hardware"] == "not recorded"
@@ -67,13 +81,13 @@ def test_seeds_are_one_row_and_other_names_have_their_own(models):
 
 def test_a_shipped_network_is_described_by_its_card(tmp_path):
     shutil.copytree(shipped("csi-alm-light-ad", "tdd"), tmp_path / "csi-alm-light-ad")
-    rows = {row.name: row for row in predictors.networks(tmp_path)}
-    assert rows["CSI-ALM-Light-AD"].facts["training_users"] == 2400
+    rows = {row.name: row for row in predictors.networks(tmp_path, TDD)}
+    assert rows["csi-alm-light-ad"].facts["training_users"] == 2400
 
 
 def test_few_shot_has_no_row_of_a_student_that_many_users_trained():
-    assert "CSI-ALM-Light" not in predictors.FEW_SHOT.values()
-    assert len(predictors.FEW_SHOT) == len(predictors.NETWORKS) - 1
+    assert "csi-alm-light" not in predictors.FEW_SHOT
+    assert len(predictors.FEW_SHOT) == len(predictors.NAMES) - 1
 
 
 def test_every_option_of_the_choice_has_a_row(settings):
@@ -87,10 +101,18 @@ def test_classical_predictors_predict_at_any_snr(tiny_dataset):
     with Dataset.open(tiny_dataset) as dataset:
         users = np.arange(4)
         for row in predictors.classical(dataset, users):
-            for snr_db in (10.0, None):
+            for snr_db in (10.0, None) if row.predictors else ():
                 future = row.predictors[0](snr_db)(dataset.history(users))
                 assert future.shape == (4, 32, 4, 48)
                 assert np.isfinite(future).all()
+
+
+def test_a_baseline_that_does_not_apply_says_why(tiny_dataset):
+    with Dataset.open(tiny_dataset) as dataset:
+        rows = {row.name: row for row in predictors.classical(dataset, np.arange(2))}
+    titles = {row.title: row.why_not(TDD) for row in BASELINES if row.task == "csi"}
+    assert {title: rows[title].reason for title in titles} == titles
+    assert {name for name in rows if name.endswith(", tuned")} == {"pooled ridge AR, tuned"}
 
 
 def test_the_table_by_snr(settings):
@@ -99,20 +121,26 @@ def test_the_table_by_snr(settings):
     panel = table["panels"][1]
     assert panel["columns"] == ["10", "clean"]
     rows = {row["name"]: row for row in panel["rows"]}
-    assert len(rows["GRU"]["values"]["10"]) == 2
-    assert rows["CNN"]["values"] == {}
-    hold, pooled = (rows[name]["values"] for name in ("hold last", "ridge AR, pooled"))
+    assert len(rows["gru"]["values"]["10"]) == 2
+    assert rows["cnn"]["values"] == {}
+    hold, pooled = (rows[name]["values"] for name in ("hold last", "pooled ridge AR"))
     assert pooled["clean"][0] < hold["clean"][0] < hold["10"][0]
+    (ahead,) = rows["hold last"]["steps_db"]["clean"]
+    assert ahead == sorted(ahead)
+    assert len(ahead) == 4
+    other_band = {row["name"]: row for row in table["panels"][3]["rows"]}
+    assert other_band["ridge AR in time and along frequency, tuned"]["values"]["clean"]
+    assert "another one" in other_band["pooled ridge AR"]["reason"]
 
 
 def test_some_rows_are_measured_and_put_into_the_table_that_is_there(settings):
     whole = tables.build("snr", settings)
-    some = tables.build("snr", replace(settings, only=("GRU", "CNN")))
-    assert {row["name"] for panel in some["panels"] for row in panel["rows"]} == {"GRU", "CNN"}
+    some = tables.build("snr", replace(settings, only=("gru", "cnn")))
+    assert {row["name"] for panel in some["panels"] for row in panel["rows"]} == {"gru", "cnn"}
     without = json.loads(json.dumps(whole))
     for panel in without["panels"]:
-        panel["rows"] = [row for row in panel["rows"] if row["name"] != "GRU"]
-    order = list(predictors.NETWORKS.values())
+        panel["rows"] = [row for row in panel["rows"] if row["name"] != "gru"]
+    order = list(predictors.NAMES.values())
     assert table_files.with_rows(without, some, order)["panels"] == whole["panels"]
 
 
@@ -128,8 +156,9 @@ def test_a_table_is_written_thrice(settings, tmp_path):
     table_files.write_table(tmp_path / "out", table)
     assert json.loads((tmp_path / "out" / "speed.json").read_text()) == table
     text = (tmp_path / "out" / "speed.md").read_text()
-    assert "| LSTM | not trained |" in text
-    assert "| GRU | TDD | 852,576 | 4 users | 1 | abacus |" in text
+    assert "| lstm | not trained |" in text
+    assert "| gru | TDD | 852,576 | 4 users | 1 | abacus |" in text
+    assert "| NMSE in dB by step ahead, all | 1 | 2 | 3 | 4 |" in text
     assert "<svg" in (tmp_path / "out" / "speed.svg").read_text()
 
 
@@ -178,25 +207,43 @@ def test_quadriga_tables(settings, tiny_dataset, tmp_path):
     assert [panel["title"][:3] for panel in table["panels"]] == ["TDD", "TDD", "FDD", "FDD"]
     assert table["panels"][1]["columns"][-1] == "all"
     tuned = tables.build("fine-tune", settings)["panels"][0]["rows"]
-    names = [row["name"] for row in tuned]
-    assert names[CLASSICAL : CLASSICAL + 2] == ["GRU", "my-rnn"]
-    assert {"name": "LSTM, fine-tuned", "reason": "not trained"}.items() <= tuned[
-        names.index("LSTM, fine-tuned")
-    ].items()
+    rows = {row["name"]: row for row in tuned}
+    names = list(rows)
+    assert (
+        names.index("hold last")
+        < names.index("gru")
+        < names.index("my-rnn")
+        < names.index("csi-alm, fine-tuned")
+    )
+    assert "lstm" not in rows
+    assert rows["lstm, fine-tuned"]["reason"] == "not trained"
 
 
-def test_sizes_need_no_trained_models(monkeypatch, tmp_path):
-    monkeypatch.setattr(size_table, "NETWORKS", {"llm4cp": "LLM4CP", "gru": "GRU"})
-    monkeypatch.setattr(size_table, "CLASSICAL", {"ridge AR": size_table.RidgeAr(2, 0.3)})
+def test_sizes_need_no_trained_models(monkeypatch, tmp_path, tiny_dataset):
+    monkeypatch.setattr(size_table, "table_networks", lambda: [NETWORKS.get("llm4cp"), NETWORKS.get("gru")])
     monkeypatch.setattr("edgecsi.latency.plan.MIN_SECONDS", 0.05)
     plan = size_table.make_plan("quick", users=(1,), threads=(1,))
     short = plan.model_copy(update={"calls": 3, "network_cap_seconds": 0.05})
     monkeypatch.setattr(size_table, "make_plan", lambda *_, **__: short)
-    panel = size_table.size_panel(tmp_path, backbone="gpt5")
+    with Dataset.open(tiny_dataset) as dataset:
+        rows = predictors.in_mixed_noise(dataset, np.arange(2))
+        baselines = [row for row in rows if row.facts.get("choice") or row.reason]
+        panel = size_table.size_panel(tmp_path, dataset.radio, baselines, backbone="gpt5")
     rows = {row["name"]: row for row in panel["rows"]}
-    assert rows["GRU"]["values"]["parameters, M"] == [pytest.approx(0.852576)]
-    assert rows["GRU"]["facts"]["hardware"] == "not trained: timed as drawn"
-    assert rows["LLM4CP"]["reason"].startswith("unknown backbone 'gpt5'")
-    assert rows["LLM4CP"]["values"] == {}
-    assert all(rows[name]["values"]["ms per user, 1 thread"][0] > 0 for name in ("GRU", "ridge AR"))
-    assert rows["ridge AR"]["values"]["parameters, M"] == [0]
+    assert rows["gru"]["values"]["parameters, M"] == [pytest.approx(0.852576)]
+    assert rows["gru"]["facts"]["hardware"] == "not trained: timed as drawn"
+    assert rows["llm4cp"]["reason"].startswith("unknown backbone 'gpt5'")
+    assert rows["llm4cp"]["values"] == rows["ridge AR in time and along frequency"]["values"] == {}
+    assert all(rows[name]["values"]["ms per user, 1 thread"][0] > 0 for name in ("gru", "pooled ridge AR"))
+    assert rows["pooled ridge AR"]["values"]["parameters, M"] == [0]
+
+
+@pytest.mark.parametrize("name", tables.TABLES)
+def test_a_stored_table_has_the_rows_that_are_measured_today(name):
+    """So `--only` finds their places, and the Markdown beside it is drawn from it."""
+    table = table_files.read_table(tables.RESULTS, name)
+    known = {row.title for row in predictors.table_baselines()} | set(predictors.NAMES.values())
+    known |= set(ablation.ABLATION.values()) | set(ablation.CHOICE.values()) | {"gain of distillation, dB"}
+    found = {row["name"] for panel in table["panels"] for row in panel["rows"]}
+    assert {name.removesuffix(", tuned").removesuffix(", fine-tuned") for name in found} <= known
+    assert (tables.RESULTS / f"{name}.md").read_text() == table_files.markdown(table)

@@ -2,6 +2,8 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
+import sys
 
 import onnx
 import pytest
@@ -148,7 +150,7 @@ def test_refuses_a_truncated_manifest(bundle, kept):
 
 
 @pytest.mark.parametrize(
-    "text", ["\ufeff{}", "[]", "3", "[" * 100_000, "{}", '{"schema_version": 2}', "\x00"]
+    "text", ["\ufeff{}", "[]", "3", "[" * 100_000, "{}", '{"schema_version": 3}', "\x00"]
 )
 def test_refuses_what_is_no_manifest(bundle, text):
     (bundle / "manifest.json").write_text(text)
@@ -164,21 +166,50 @@ def test_refuses_a_number_that_is_none(bundle):
 
 
 def test_names_the_schema_version_it_can_not_read(bundle):
-    edit_manifest(bundle, lambda value: value.update(schema_version=2, invented_later=True))
+    edit_manifest(bundle, lambda value: value.update(schema_version=3, invented_later=True))
 
-    assert "has schema version 2, this edgecsi reads 1" in refusal(bundle)
+    assert "has schema version 3, this edgecsi reads 2" in refusal(bundle)
+
+
+def test_refuses_a_bundle_of_the_first_schema(bundle):
+    edit_manifest(bundle, lambda value: value.update(schema_version=1))
+
+    line = "version 1, this edgecsi reads 2; use the edgecsi that wrote it, or build the bundle again"
+    assert line in refusal(bundle)
 
 
 def test_names_the_field_that_is_wrong(bundle):
-    edit_manifest(bundle, lambda value: value["nmse"]["goals"].update(max_nmse_loss_db="much"))
+    edit_manifest(bundle, lambda value: value["proof"]["goals"][0].update(bound="much"))
 
-    assert "nmse.goals.max_nmse_loss_db" in refusal(bundle)
+    assert "proof.goals.0.bound" in refusal(bundle)
 
 
 def test_refuses_a_file_too_large_for_memory_without_reading_it(bundle):
     os.truncate(bundle / "engine.onnx", 1 << 40)
 
     assert "more than the limit" in refusal(bundle)
+
+
+SMALL_MEMORY = """
+import resource, sys
+from edgecsi.bundle import open_bundle
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+open_bundle(sys.argv[1])
+"""
+
+
+def test_takes_no_more_memory_than_its_files(bundle):
+    """Where memory is locked, what is allocated is filled; a bundle may have more than there is here."""
+    done = subprocess.run([sys.executable, "-c", SMALL_MEMORY, bundle], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_golden_set_must_have_the_users_that_the_manifest_tells_of(bundle):
+    edit_manifest(bundle, lambda value: value["proof"].update(golden_engine_db=[-100.0]))
+
+    with pytest.raises(BundleError, match=r"golden.npz holds 3 users, its manifest tells of \[1, 3\]"):
+        open_bundle(bundle).golden()
 
 
 def test_refuses_a_manifest_too_large_for_memory(bundle):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tiny_bundle
 
-from edgecsi.bundle import open_bundle, write_bundle
+from edgecsi.bundle import golden_to_bytes, open_bundle, write_bundle
 from edgecsi.errors import BundleError
 
 HELPERS = str(Path(tiny_bundle.__file__).parent)
@@ -18,7 +18,7 @@ def parts(**changes):
     files = {
         "engine.onnx": tiny_bundle.graph(),
         "student.onnx": tiny_bundle.graph(),
-        "golden.npz": tiny_bundle.golden().to_bytes(),
+        "golden.npz": golden_to_bytes(tiny_bundle.golden()),
     }
     return tiny_bundle.manifest(), {name: data for name, data in {**files, **changes}.items() if data}
 

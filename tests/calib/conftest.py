@@ -6,19 +6,22 @@ import pytest
 import torch
 
 from edgecsi.calib.calibration_set import CalibrationSet
-from edgecsi.calib.sampling import Recipe, sample
+from edgecsi.calib.options import CalibrationOptions
+from edgecsi.calib.sampling import sample
 from edgecsi.channel import Dataset, write_dataset
 from edgecsi.export.onnx_graph import export_onnx
 from edgecsi.models.csi_alm_light import CsiAlmLight
+from edgecsi.radio import RadioSetting
+from edgecsi.tasks import TASKS
 
-RECIPE = Recipe(users=8, held_out=3, snr_db=(20.0,), seed=0)
+OPTIONS = CalibrationOptions(users=8, held_out=3)
 
 
 @pytest.fixture(scope="session")
 def calibration_file(tiny_dataset, tmp_path_factory) -> Path:
     """8 calibrating and 3 held-out users of the tiny dataset."""
     path = tmp_path_factory.mktemp("calibration") / "cal.h5"
-    sample(tiny_dataset, path, RECIPE)
+    sample(tiny_dataset, path, OPTIONS)
     return path
 
 
@@ -29,11 +32,10 @@ def calibration(calibration_file) -> CalibrationSet:
 
 
 @pytest.fixture(scope="session")
-def graph(tiny_dataset) -> bytes:
+def graph() -> bytes:
     """The papers' student, untrained, as ONNX."""
     torch.manual_seed(0)
-    with Dataset.open(tiny_dataset) as dataset:
-        return export_onnx(CsiAlmLight(dataset.shape).eval(), dataset.shape)
+    return export_onnx(CsiAlmLight(RadioSetting()).eval(), TASKS.get("csi"), RadioSetting())
 
 
 @pytest.fixture
@@ -45,7 +47,7 @@ def changed_dataset(tiny_dataset, tmp_path) -> Callable[..., Path]:
         with Dataset.open(tiny_dataset) as source:
             everyone = slice(None)
             speeds = source.speed_kmh if speed_kmh is None else np.full(len(source), speed_kmh, np.float32)
-            with write_dataset(path, source.info, source.shape, len(source)) as writer:
+            with write_dataset(path, source.radio, source.origin, len(source)) as writer:
                 history = change(source.history(everyone).copy())
                 writer.write(0, history, source.future(everyone), speeds, source.drop)
         return path

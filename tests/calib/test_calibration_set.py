@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from edgecsi.calib.calibration_set import CalibrationSet
-from edgecsi.csi import CsiShape
-from edgecsi.errors import DataError
+from edgecsi.errors import DataError, RadioMismatch
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
 
 @pytest.fixture
@@ -37,15 +37,21 @@ def replace(name, make):
     ("change", "message"),
     [
         (lambda file: file.attrs.update({"format": "else"}), "no calibration set; make one with"),
-        (lambda file: file.attrs.update({"format_version": 9}), "format 9, this edgecsi reads 1"),
+        (
+            lambda file: file.attrs.update({"format_version": 9}),
+            "format 9, this edgecsi reads 2; sample it again",
+        ),
         (lambda file: file.attrs.update({"users": 0}), "attribute 'users' is wrong"),
         (
             lambda file: file.attrs.update({"users": 9}),
             "holds 14 rows, not the 15 of its 9 calibrating and 3",
         ),
         (lambda file: file.pop("future"), "'future' is missing"),
-        (replace("history", lambda values: values.real), "are not complex64"),
-        (replace("future", lambda values: values[:, :2]), "don't fit|are not complex64"),
+        (replace("history", lambda values: values.real), "'history' must be complex64 .* is float32"),
+        (replace("future", lambda values: values[:, :2]), r"'future' must be complex64 .*\(32, 4, 48\)"),
+        (replace("future", lambda values: values[:9]), "history of 14 users and future of 9 don't fit"),
+        (lambda file: file.attrs.update({"task": "cis"}), "unknown task 'cis'"),
+        (lambda file: file.attrs.update({"radio": "{}", "extra": 1}), "attribute 'extra' is wrong"),
         (replace("speed_kmh", lambda values: values[1:]), r"'speed_kmh' must be float32 \[14\]"),
     ],
 )
@@ -75,7 +81,7 @@ def test_nan_is_found_when_it_is_read(damaged):
         CalibrationSet.open(damaged(spoil)) as opened,
         pytest.raises(DataError, match="user 3 has NaN or Inf"),
     ):
-        list(opened.calibration_rows())
+        list(opened.calibrating_users())
 
 
 def test_another_content_has_another_id(calibration, damaged):
@@ -83,12 +89,38 @@ def test_another_content_has_another_id(calibration, damaged):
         assert other.id != calibration.id
 
 
-def test_another_shape_names_both(calibration):
-    with pytest.raises(DataError, match=r"antennas=32.*but the student predicts .*antennas=8"):
-        calibration.check_shape(CsiShape(antennas=8))
+def test_another_radio_setting_has_another_id(calibration, damaged):
+    def change(file):
+        file.attrs["radio"] = file.attrs["radio"].replace("0.0005", "0.001")
+
+    with CalibrationSet.open(damaged(change)) as other:
+        assert other.id != calibration.id
 
 
-def test_speeds_that_are_not_covered_are_named(calibration):
+def test_the_same_setting_fits(calibration):
+    assert calibration.check_radio(RadioSetting(), "the student") == []
+
+
+def test_another_setting_is_refused_with_both_values_and_the_ways_out(calibration):
+    wide = RadioSetting(array=ArrayGeometry(columns=8))
+    with pytest.raises(RadioMismatch) as caught:
+        calibration.check_radio(wide, "student s")
+    for word in ("array.columns is 4 for calibration set", "8 for student s", "sample one"):
+        assert word in str(caught.value)
+    assert "--accept-radio-mismatch" not in str(caught.value)  # its shapes differ
+    with pytest.raises(RadioMismatch):
+        calibration.check_radio(wide, "student s", accept=True)
+
+
+def test_another_step_can_be_accepted(calibration):
+    slow = RadioSetting(step_s=5e-3)
+    with pytest.raises(RadioMismatch, match=r"step_s is 0.0005 .* 0.005 for s: .*--accept-radio-mismatch"):
+        calibration.check_radio(slow, "s")
+    (told,) = calibration.check_radio(slow, "s", accept=True)
+    assert "step_s" in told
+
+
+def test_groups_that_are_not_covered_are_named(calibration):
     with pytest.raises(DataError, match=r"covers .*km/h, but none of the tested 300 km/h"):
-        calibration.check_speeds(np.array([297.0, 303.0]))
-    calibration.check_speeds(np.array([300.0, calibration.speed_kmh[0]]))
+        calibration.check_groups({"speed_kmh": np.array([297.0, 303.0])})
+    calibration.check_groups({"speed_kmh": np.array([300.0, calibration.speed_kmh[0]])})

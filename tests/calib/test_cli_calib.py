@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from command_line import edgecsi
 
 from edgecsi.calib.calibration_set import CalibrationSet
@@ -24,10 +25,26 @@ def test_info_tells_what_a_set_holds(calibration_file, calibration):
     done = edgecsi("calib", "info", calibration_file, "--json", "-")
     found = json.loads(done.stdout)
     assert found["id"] == calibration.id
-    assert (found["users"], found["held_out"], found["antennas"]) == (8, 3, 32)
-    assert sum(found["users_per_speed"].values()) == 8
+    assert (found["users"], found["held_out"], found["task"]) == (8, 3, "csi")
+    assert found["radio"]["array"]["columns"] == 4
+    assert sum(found["users_per_group"]["speed_kmh"].values()) == 8
     assert sum(found["users_per_snr"].values()) == 8
-    assert calibration.id in edgecsi("calib", "info", calibration_file).stdout
+    shown = edgecsi("calib", "info", calibration_file).stdout
+    assert calibration.id in shown
+    assert "radio.array.columns" in shown
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--snr-db", "nan"), ("--snr-db", "inf"), ("--snr-db", "-4000"), ("--users", "0"), ("--users", "inf"),
+     ("--held-out", "-3"), ("--seed", "-1")],
+)  # fmt: skip
+def test_numbers_that_mean_nothing_exit_2(tiny_dataset, tmp_path, option, value):
+    output = tmp_path / "cal.h5"
+    done = edgecsi("calib", "sample", "--data", tiny_dataset, f"{option}={value}", "-o", output)
+    assert done.code == 2
+    assert option in done.stderr
+    assert not output.exists()
 
 
 def test_too_many_users_is_one_line(tiny_dataset, tmp_path):

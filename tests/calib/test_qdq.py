@@ -7,15 +7,18 @@ import pytest
 from int8 import THRESHOLD, all_in_int8
 from onnx import TensorProto, numpy_helper
 
+from edgecsi.bundle import Signature
 from edgecsi.calib.candidates import candidates
 from edgecsi.calib.qdq import quantize
-from edgecsi.csi import to_interleaved
 from edgecsi.export.emulation import EmulatedEngine
 from edgecsi.export.graph import quantized_nodes
-from edgecsi.export.targets import TARGETS
-from edgecsi.runtime import run_in_pieces, start_engine
-from edgecsi.runtime.ort import NO_OVERFLOW
+from edgecsi.export.targets import get_target
+from edgecsi.radio import RadioSetting
+from edgecsi.runtime.engine import run_in_pieces, start_engine
+from edgecsi.runtime.engines.onnxruntime import NO_OVERFLOW
+from edgecsi.tasks import TASKS
 
+SIGNATURE = Signature.of(TASKS.get("csi"), RadioSetting())
 LAYERS = [
     "node_linear",  # the embedding, which has no bias to be named by
     *(
@@ -47,7 +50,7 @@ def stored(full):
 
 @pytest.fixture
 def history(calibration):
-    return to_interleaved(next(calibration.calibration_rows()).history)
+    return calibration.task.input.to_engine(next(calibration.calibrating_users()).inputs)
 
 
 def test_the_candidates_are_the_students_layers(graph):
@@ -106,22 +109,22 @@ def test_the_engine_libraries_lose_the_same_by_it(graph, full, history):
     exact = run_ort(graph, history)
     expected = error_db(run_ort(full, history), exact)
     assert -60 < expected < -20
-    for name in (name for name in ("ort-int8", "openvino-int8") if not TARGETS[name].why_not_build()):
-        built = TARGETS[name].build(full)
-        engine = start_engine(built.engine, built.files, threads=1, precision="int8")
+    for name in (name for name in ("ort-int8", "openvino-int8") if not get_target(name).why_not_build()):
+        built = get_target(name).build(full)
+        engine = start_engine(built.engine, built.files, SIGNATURE, threads=1, precision="int8")
         found = run_in_pieces(engine, history)
         assert abs(error_db(found, exact) - expected) < 1, name
-    emulated = EmulatedEngine(TARGETS["trt-int8"].lower(full)).run(history)
+    emulated = EmulatedEngine(get_target("trt-int8").lower(full)).run(history)
     assert abs(error_db(emulated, exact) - expected) < 1
 
 
 def test_the_rest_is_computed_in_bf16_where_the_target_says_so(graph, full, history):
-    target = TARGETS["openvino-int8-bf16"]
+    target = get_target("openvino-int8-bf16")
     if reason := target.why_not_run():
         pytest.skip(reason)
     built = target.build(full)
     rounded, exact = (
-        run_in_pieces(start_engine(built.engine, built.files, threads=1, precision=precision), history)
+        run_in_pieces(start_engine(built.engine, built.files, SIGNATURE, 1, precision), history)
         for precision in ("int8-bf16", "int8")
     )
     assert -60 < error_db(rounded, exact) < -20

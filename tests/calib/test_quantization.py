@@ -3,14 +3,14 @@
 import onnx
 import pytest
 
-from edgecsi.bundle import Goals
 from edgecsi.calib.quantization import quantize_to_goals
 from edgecsi.calib.search import MAX_RELATIVE_ERROR_DB
 from edgecsi.errors import BuildError
 from edgecsi.export.graph import quantized_nodes
+from edgecsi.metrics import GoalBounds
 
-LOOSE = Goals(max_nmse_loss_db=1, max_worst_speed_loss_db=1)
-IMPOSSIBLE = Goals(max_nmse_loss_db=-1, max_worst_speed_loss_db=-1)
+LOOSE = GoalBounds(max_nmse_loss_db=1, max_worst_speed_loss_db=1)
+IMPOSSIBLE = GoalBounds(max_nmse_loss_db=-1, max_worst_speed_loss_db=-1)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_the_report_is_about_the_graph(quantized, calibration):
 def test_it_holds_the_goals_on_the_held_out_users(quantized):
     together = quantized.report.together
     assert together.relative_error_db <= MAX_RELATIVE_ERROR_DB
-    assert [loss.snr_db for loss in together.losses] == [None, 20]
+    assert [level.snr_db for level in together.levels] == [None, 20]
     assert together.nmse_loss_db <= LOOSE.max_nmse_loss_db
 
 

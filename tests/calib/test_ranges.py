@@ -1,9 +1,12 @@
 """The range methods, against what they are to minimise."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from edgecsi.calib.histogram import MagnitudeHistogram
+from edgecsi.calib.options import RangeMethod
 from edgecsi.calib.ranges import LEVELS, RANGE_METHODS
 
 
@@ -48,3 +51,7 @@ def test_a_range_scales_with_the_data(data, thresholds, name):
     found = MagnitudeHistogram()
     found.add(np.float32(2.0**-10) * data)
     assert RANGE_METHODS[name](found) == pytest.approx(thresholds[name] * 2.0**-10, rel=1e-6)
+
+
+def test_every_method_that_can_be_asked_for_is_there():
+    assert list(RANGE_METHODS) == list(get_args(RangeMethod))

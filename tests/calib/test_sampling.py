@@ -3,22 +3,23 @@
 import numpy as np
 import pytest
 
-from edgecsi.calib.calibration_set import CLEAN, CalibrationSet
-from edgecsi.calib.sampling import Recipe, sample
+from edgecsi.calib.calibration_set import CalibrationSet
+from edgecsi.calib.options import CalibrationOptions
+from edgecsi.calib.sampling import sample
 from edgecsi.channel import Dataset, split
 from edgecsi.errors import DataError
+from edgecsi.users import CLEAN
 
-RECIPE = Recipe(users=8, held_out=3, snr_db=(20.0,), seed=0)
+OPTIONS = CalibrationOptions(users=8, held_out=3)
 
 
 def rows(opened, snr_db):
-    batches = list(opened.held_out_rows(snr_db))
-    return np.concatenate([batch.history for batch in batches])
+    return np.concatenate([users.inputs for users in opened.held_out_users(snr_db)])
 
 
 def draw(data, path, **changes):
     """Its id."""
-    sample(data, path, Recipe(**{**vars(RECIPE), **changes}))
+    sample(data, path, OPTIONS.model_copy(update=changes))
     with CalibrationSet.open(path) as opened:
         return opened.id
 

@@ -4,12 +4,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecsi.bundle import Goals
 from edgecsi.calib.candidates import Candidate
-from edgecsi.calib.judgement import Judgement, NmseLoss
+from edgecsi.calib.quantization_loss import LevelLoss, QuantizationLoss
 from edgecsi.calib.search import choose, meets
+from edgecsi.metrics import GoalBounds
 
-GOALS = Goals(max_nmse_loss_db=0.05, max_worst_speed_loss_db=0.1)
+BOUNDS = GoalBounds(max_nmse_loss_db=0.05, max_worst_speed_loss_db=0.1)
 STUDENT_DB = (-13.0, -20.0)  # overall, and at the most predictable speed
 
 
@@ -17,34 +17,34 @@ def operator(i, multiplications=1000):
     return Candidate(f"node{i}", f"layer{i}", "MatMul", f"input{i}", multiplications)
 
 
-def judgement(error_db):
+def loss(error_db):
     """What independent errors of that size cost a student of STUDENT_DB."""
     overall, worst = (10 * np.log10(1 + 10 ** ((error_db - student) / 10)) for student in STUDENT_DB)
-    loss = NmseLoss(snr_db=None, nmse_loss_db=overall, worst_speed_loss_db=worst, worst_speed_kmh="10")
-    return Judgement(relative_error_db=error_db, losses=[loss])
+    level = LevelLoss(snr_db=None, nmse_loss_db=overall, worst_group_loss_db=worst, worst_group="10")
+    return QuantizationLoss(relative_error_db=error_db, levels=[level])
 
 
 def search(errors_db):
-    """The operators chosen where each has that error alone, and their judgement together."""
+    """The operators chosen where each has that error alone, and what they lose together."""
     errors = {operator(i): 10 ** (error / 10) for i, error in enumerate(errors_db)}
 
-    def judge(chosen):
-        return judgement(10 * np.log10(sum(errors[o] for o in chosen)))
+    def lost(chosen):
+        return loss(10 * np.log10(sum(errors[o] for o in chosen)))
 
-    found = choose(judge, {o: judge([o]) for o in errors}, GOALS)
-    return found, judge, errors
+    found = choose(lost, {o: lost([o]) for o in errors}, BOUNDS)
+    return found, lost, errors
 
 
 @given(st.lists(st.floats(-70, -20), min_size=1, max_size=15))
 def test_the_choice_meets_the_goals_and_nothing_can_be_added(errors_db):
-    found, judge, errors = search(errors_db)
+    found, lost, errors = search(errors_db)
     if found is None:
-        assert not any(meets(judge([o]), GOALS) for o in errors)
+        assert not any(meets(lost([o]), BOUNDS) for o in errors)
         return
-    assert meets(found.together, GOALS)
-    assert found.together == judge(found.quantized)
+    assert meets(found.together, BOUNDS)
+    assert found.together == lost(found.quantized)
     left = [o for o in errors if o not in found.quantized]
-    assert not any(meets(judge([*found.quantized, o]), GOALS) for o in left)
+    assert not any(meets(lost([*found.quantized, o]), BOUNDS) for o in left)
 
 
 def test_what_is_harmless_stays_in_int8_and_what_is_not_does_not():
@@ -59,8 +59,18 @@ def test_nothing_fits():
 def test_of_two_that_are_equally_sensitive_the_larger_is_quantized():
     small, large = operator(0, 1000), operator(1, 3000)
 
-    def judge(chosen):
-        return judgement(-40 + 10 * np.log10(len(chosen)))
+    def lost(chosen):
+        return loss(-40 + 10 * np.log10(len(chosen)))
 
-    found = choose(judge, {small: judge([small]), large: judge([large])}, GOALS)
+    found = choose(lost, {small: lost([small]), large: lost([large])}, BOUNDS)
     assert found.quantized == (large,)
+
+
+def test_a_bound_that_is_not_asked_for_is_no_limit():
+    free = GoalBounds(max_nmse_loss_db=None, max_worst_speed_loss_db=None)
+    dear = loss(-40).model_copy(
+        update={"levels": [LevelLoss(snr_db=None, nmse_loss_db=9, worst_group_loss_db=9, worst_group="10")]}
+    )
+    assert meets(dear, free)
+    assert not meets(dear, BOUNDS)
+    assert not meets(loss(-30), free)  # the relative error is always held

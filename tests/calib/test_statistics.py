@@ -7,9 +7,10 @@ import pytest
 from edgecsi.calib import calibration_set
 from edgecsi.calib.calibration_set import CalibrationSet
 from edgecsi.calib.candidates import candidates
+from edgecsi.calib.options import CalibrationOptions
 from edgecsi.calib.quantization import activation_thresholds
 from edgecsi.calib.ranges import RANGE_METHODS
-from edgecsi.calib.sampling import Recipe, sample
+from edgecsi.calib.sampling import sample
 from edgecsi.errors import DataError
 
 
@@ -18,7 +19,7 @@ def test_the_same_set_gives_the_same_scales_bit_for_bit(
     graph, calibration_file, tiny_dataset, tmp_path, method
 ):
     again = tmp_path / "again.h5"
-    sample(tiny_dataset, again, Recipe(users=8, held_out=3, snr_db=(20.0,), seed=0))
+    sample(tiny_dataset, again, CalibrationOptions(users=8, held_out=3))
     found = []
     for path in (calibration_file, again):
         with CalibrationSet.open(path) as opened:
@@ -47,7 +48,7 @@ def test_a_dead_channel_is_named(graph, changed_dataset, tmp_path, where, messag
         return history
 
     path = tmp_path / "cal.h5"
-    sample(changed_dataset(silence), path, Recipe(users=8, held_out=3))
+    sample(changed_dataset(silence), path, CalibrationOptions(users=8, held_out=3))
     with CalibrationSet.open(path) as opened, pytest.raises(DataError, match=message):
         activation_thresholds(graph, opened, candidates(graph), "mse")
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edgecsi.channel import Dataset
-from edgecsi.csi import CsiShape
 from edgecsi.errors import DataError
+from edgecsi.radio import RadioSetting
+from edgecsi.tasks import TASKS
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +29,9 @@ def everything(tiny_dataset):
 
 def test_says_what_it_holds(dataset):
     assert len(dataset) == 24
-    assert dataset.shape == CsiShape()
-    assert (dataset.info.scenario, dataset.info.los, dataset.info.duplex) == ("uma", False, "tdd")
+    assert dataset.task is TASKS.get("csi")
+    assert dataset.radio == RadioSetting()
+    assert (dataset.origin.scenario, dataset.origin.los, dataset.origin.seed) == ("uma", False, 1)
     assert dataset.speed_kmh.dtype == np.float32
     assert dataset.drop.dtype == np.int64
 
@@ -61,6 +63,43 @@ def test_only_the_users_asked_for_are_in_memory(tiny_dataset):
 def test_a_user_outside_the_file_is_an_index_error(dataset):
     with pytest.raises(IndexError):
         dataset.history(np.array([24]))
+
+
+def test_users_carry_inputs_targets_and_columns(dataset, everything):
+    chosen = np.array([7, 3])
+    users = dataset.users(chosen)
+    np.testing.assert_array_equal(users.inputs, everything[0][chosen])
+    np.testing.assert_array_equal(users.targets, everything[1][chosen])
+    np.testing.assert_array_equal(users.columns["speed_kmh"], dataset.speed_kmh[chosen])
+    np.testing.assert_array_equal(users.columns["snr_db"], np.inf)
+    assert {name: column.tolist() for name, column in dataset.columns(chosen).items()} == {
+        name: column.tolist() for name, column in users.columns.items()
+    }
+
+
+class SomeNoise:
+    """Noise on users with an even index."""
+
+    def __init__(self, snr_db):
+        self.snr_db = snr_db
+
+    def __call__(self, task, history, users):
+        noisy, even = history.copy(), users % 2 == 0
+        noisy[even] = task.add_noise(history[even], users[even], self.snr_db, 3, 0)
+        return noisy
+
+
+@pytest.mark.parametrize(("asked", "low", "high"), [(15.0, 15, 15), ((5.0, 10.0), 4.8, 10.2)])
+def test_noise_is_on_the_inputs_alone_and_told_per_user(dataset, everything, asked, low, high):
+    users = dataset.users(slice(0, 8), SomeNoise(asked))
+    np.testing.assert_array_equal(users.targets, everything[1][:8])
+    np.testing.assert_array_equal(users.inputs[1::2], everything[0][1:8:2])
+    snr_db = users.columns["snr_db"]
+    assert np.isinf(snr_db[1::2]).all()
+    assert ((low <= snr_db[::2]) & (snr_db[::2] <= high)).all()
+    noise = users.inputs[::2] - everything[0][:8:2]
+    power = [np.mean(np.abs(part) ** 2, axis=(1, 2, 3)) for part in (everything[0][:8:2], noise)]
+    np.testing.assert_allclose(10 * np.log10(power[0] / power[1]), snr_db[::2], atol=0.2)
 
 
 def _history_of(ds, user):
@@ -130,7 +169,7 @@ def _change_drop(file):
 
 
 def _change_attribute(file):
-    file.attrs["carrier_hz"] = 3.5e9
+    file.attrs["radio"] = file.attrs["radio"].replace("0.0005", "0.001")
 
 
 def _swap_users(file):

@@ -10,8 +10,8 @@ from edgecsi.errors import DataError
 
 
 def of_drops(drops, test_share=None):
-    info = SimpleNamespace(test_share=test_share)
-    return SimpleNamespace(drop=np.array(drops, np.int64), path="made.h5", info=info)
+    origin = SimpleNamespace(test_share=test_share)
+    return SimpleNamespace(drop=np.array(drops, np.int64), path="made.h5", origin=origin)
 
 
 @given(

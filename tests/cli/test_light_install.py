@@ -1,10 +1,12 @@
 """The edge box: what serves the radio works without the workstation's libraries."""
 
 import json
+import platform
 import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,9 @@ import edgecsi
 from edgecsi.cli import main
 
 bundle, heavy = sys.argv[1], sys.argv[2].split(",")
-shape = edgecsi.load(bundle, threads=1).shape
-future = edgecsi.load(bundle).predict(np.ones((2, *shape.history_shape), complex))
-assert future.shape == (2, *shape.future_shape) and np.isfinite(future).all()
+radio = edgecsi.load(bundle, threads=1).radio
+future = edgecsi.load(bundle).predict(np.ones((2, *radio.history_shape), complex))
+assert future.shape == (2, *radio.future_shape) and np.isfinite(future).all()
 for verb in (["inspect", bundle], ["verify", bundle, "--require-run"], ["latency-report", "--help"]):
     sys.argv = ["edgecsi", *verb]
     try:
@@ -51,6 +53,45 @@ def test_serving_a_bundle_imports_nothing_heavy(bundle):
     assert use(sys.executable, bundle) == []
 
 
+def source(folder):
+    """A copy of what is installed: setuptools writes beside setup.py."""
+    ignored = shutil.ignore_patterns("__pycache__", ".*", "build", "*.egg-info", "*.so", "tests")
+    return shutil.copytree(ROOT, folder / "source", symlinks=True, ignore=ignored)
+
+
+def test_a_wheel_holds_everything_that_is_imported(tmp_path):
+    """Also what lies behind links, models and schemas, and the kernels where there is a compiler."""
+    options = ["--no-deps", "--no-build-isolation", "--no-index", "-q", "-w", tmp_path]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--disable-pip-version-check",
+        "wheel",
+        *options,
+        source(tmp_path),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("edgecsi-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {
+            str(Path(name).with_suffix("") if name.endswith(".so") else name) for name in archive.namelist()
+        }
+    modules = {str(path.relative_to(ROOT)) for path in (ROOT / "edgecsi").rglob("*.py")}
+    linked = {
+        f"edgecsi/{path.relative_to(ROOT)}"
+        for top in ("export", "calib")
+        for path in (ROOT / top).rglob("*.py")
+    }
+    models = {str(path.relative_to(ROOT)) for path in (ROOT / "edgecsi/models/shipped_models").glob("*/*")}
+
+    assert modules | linked | models | {"edgecsi/py.typed", "edgecsi/latency/report.schema.json"} <= held
+    kernels = [name for name in held if "engines/native/kernels" in name]
+    assert len(kernels) == 1 or not shutil.which("g++") or platform.machine() != "x86_64"
+    assert {name.partition("/")[0].partition("-")[0] for name in held} == {"edgecsi"}
+
+
 @pytest.fixture(scope="module")
 def edge_box(tmp_path_factory):
     """The Python of an empty environment after `pip install .`, without extras."""
@@ -61,9 +102,7 @@ def edge_box(tmp_path_factory):
     probe = [*pip, "download", "-q", "--no-deps", "-d", folder / "probe", "click"]
     if (done := subprocess.run(probe, capture_output=True, text=True)).returncode:
         pytest.skip(f"pip reaches no package index: {done.stderr.strip().splitlines()[-1]}")
-    ignored = shutil.ignore_patterns("__pycache__", ".*", "build", "*.egg-info", "tests")
-    source = shutil.copytree(ROOT, folder / "source", ignore=ignored)  # setuptools writes beside setup.py
-    done = subprocess.run([*pip, "install", "-q", source], capture_output=True, text=True)
+    done = subprocess.run([*pip, "install", "-q", source(folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return python
 

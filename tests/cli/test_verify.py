@@ -1,9 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 import tiny_bundle
 
-from edgecsi.bundle import write_bundle
+from edgecsi.bundle import golden_to_bytes, write_bundle
 from edgecsi.runtime import why_not_run
 
 
@@ -14,16 +15,16 @@ def bundle(tmp_path):
 
 @pytest.fixture
 def gpu_bundle(tmp_path):
-    if not why_not_run("tensorrt"):
+    if not why_not_run("tensorrt", "fp16"):
         pytest.skip("this machine runs TensorRT")
-    return tiny_bundle.write(tmp_path / "gpu.edgecsi", "tensorrt", precision="fp16")
+    return tiny_bundle.write(tmp_path / "gpu.edgecsi", "tensorrt")
 
 
 def test_passes_an_honest_bundle(edgecsi, bundle):
     code, out, err = edgecsi("verify", bundle.path, "--digest", bundle.digest, "--require-run")
 
     assert (code, err) == (0, "")
-    assert out.partition("3 golden users")[2].count("pass") == 3
+    assert out.partition("3 golden users")[2].count("pass") == 7
 
 
 def test_writes_its_result_beside_the_bundle(edgecsi, bundle, tmp_path):
@@ -51,16 +52,24 @@ def test_writes_nothing_into_the_bundle(edgecsi, bundle, name):
 
 
 def test_fails_an_engine_that_left_its_student(edgecsi, bundle):
-    golden = tiny_bundle.golden(4)
+    golden = tiny_bundle.golden()
     files = {name: bundle.read(name) for name in bundle.manifest.files}
-    other = type(golden)(golden.history, golden.truth, golden.truth, golden.speed_kmh)
-    write_bundle(bundle.path, bundle.manifest, {**files, "golden.npz": other.to_bytes()})
+    other = replace(golden, student=golden.targets)
+    write_bundle(bundle.path, bundle.manifest, {**files, "golden.npz": golden_to_bytes(other)})
     code, out, err = edgecsi("verify", bundle.path)
 
     assert code == 1
     assert "fail" in out
     assert err.count("\n") == 1
-    assert "agreement with the student is off by" in err
+    assert "agreement with the student: -" in err
+
+
+def test_says_what_the_manifest_warns_of(edgecsi, tmp_path):
+    path = tiny_bundle.write(tmp_path / "a.edgecsi", warnings=("2 users are too fast",)).path
+
+    assert "warning: 2 users are too fast" in edgecsi("verify", path)[1]
+    result = json.loads(edgecsi("verify", path, "--json", "-")[1])
+    assert (result["schema_version"], result["warnings"]) == (2, ["2 users are too fast"])
 
 
 def test_a_damaged_bundle_is_one_line(edgecsi, bundle):
@@ -79,7 +88,7 @@ def test_says_that_the_engine_did_not_run(edgecsi, gpu_bundle):
 
     assert code == 0
     assert "every byte is what its manifest lists" in out
-    assert f"engine not executed: {why_not_run('tensorrt')}" in out
+    assert f"engine not executed: {why_not_run('tensorrt', 'fp16')}" in out
 
 
 def test_require_run_fails_where_the_engine_did_not_run(edgecsi, gpu_bundle):
@@ -87,7 +96,7 @@ def test_require_run_fails_where_the_engine_did_not_run(edgecsi, gpu_bundle):
 
     assert code == 1
     assert json.loads(out)["engine_executed"] is False
-    assert why_not_run("tensorrt") in err
+    assert why_not_run("tensorrt", "fp16") in err
 
 
 def test_a_missing_bundle_is_one_line(edgecsi, tmp_path):

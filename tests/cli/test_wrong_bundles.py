@@ -57,7 +57,7 @@ BUNDLES = {
     "no manifest": (lambda path: (path / "manifest.json").unlink(), "has no manifest.json"),
     "another schema": (
         lambda path: (path / "manifest.json").write_text('{"schema_version": 9}'),
-        "schema version 9, this edgecsi reads 1",
+        "schema version 9, this edgecsi reads 2",
     ),
 }
 
@@ -87,9 +87,12 @@ def test_a_bundle_that_can_not_be_trusted(tmp_path, case, verb):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("compress", "--target", "trt-fp17"), "unknown target 'trt-fp17'; choose from trt-fp16, ort-fp32"),
-        (("compress", "--target", "ort-fp32", "--set", "student.lr=1"), "there is no such setting"),
-        (("compress", "--target", "ort-fp32", "--set", "student.epochs=0"), "greater than 0"),
+        (("compress", "--target", "trt-fp17"), "unknown target 'trt-fp17'; did you mean 'trt-fp16'?"),
+        (("compress", "--target", "ort-fp32", "--set", "student.lr=1"), "there is no setting 'student.lr'"),
+        (
+            ("compress", "--target", "ort-fp32", "--set", "student.epochs=0"),
+            "--set student.epochs: Input should be greater than or equal to 1",
+        ),
         (("build", "none.edgecsi", "--target", "trt-fp17"), "unknown target 'trt-fp17'"),
     ],
 )

@@ -6,31 +6,33 @@ import pytest
 import torch
 from torch import nn
 
+from edgecsi.distill.options import DistillOptions
 from edgecsi.models import load
-from edgecsi.training import Augmentation, BatchSource, TrainOptions
-from edgecsi.training.csi_alm import train_teacher
-from edgecsi.training.stage import TrainingData
-
-NOISE = Augmentation((5.0, 20.0), draws=2, seed=3)
+from edgecsi.training import NetworkChoice, TrainOptions
+from edgecsi.training.batches import BatchSource, open_source
+from edgecsi.training.train import train_network
 
 
 @pytest.fixture(scope="session")
-def noisy(tiny_dataset) -> TrainingData:
-    """Four training users in two noise draws."""
-    return TrainingData(tiny_dataset, max_users=4, augmentation=NOISE)
+def options() -> DistillOptions:
+    """A short distillation of four users in two noise draws; 16 heads divide the random backbone's widths."""
+    return DistillOptions(
+        epochs=2,
+        batch_users=8,
+        max_users=4,
+        snr_db=(5.0, 20.0),
+        noise_draws=2,
+        seed=3,
+        relation_heads=16,
+    )
 
 
 @pytest.fixture(scope="session")
-def options() -> TrainOptions:
-    """A short training of the student."""
-    return TrainOptions(epochs=2, batch_users=8, batch_antennas=8, learning_rate=3e-3)
-
-
-@pytest.fixture(scope="session")
-def teacher_folder(noisy, options, tmp_path_factory) -> Path:
+def teacher_folder(tiny_dataset, options, tmp_path_factory) -> Path:
     """A CSI-ALM over the random backbone, trained for two short epochs."""
     folder = tmp_path_factory.mktemp("teacher") / "teacher"
-    train_teacher(noisy, "random", None, options, folder)
+    choice = NetworkChoice(network="csi-alm", backbone="random")
+    train_network(choice, tiny_dataset, TrainOptions.part_of(options), folder)
     return folder
 
 
@@ -41,7 +43,7 @@ def teacher(teacher_folder) -> nn.Module:
 
 
 @pytest.fixture
-def open_source(noisy) -> Callable[[], AbstractContextManager[BatchSource]]:
+def open_noisy(tiny_dataset, options) -> Callable[[], AbstractContextManager[BatchSource]]:
     """Open the batch source of the noisy data."""
     torch.manual_seed(0)
-    return lambda: noisy.open(batch_users=8, batch_antennas=8)
+    return lambda: open_source(tiny_dataset, options, 8)

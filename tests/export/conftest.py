@@ -8,25 +8,28 @@ from int8 import all_in_int8
 from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
-from edgecsi.csi import CsiShape
+from edgecsi.bundle import Signature
 from edgecsi.export.emulation import EmulatedEngine
 from edgecsi.export.onnx_graph import export_onnx
-from edgecsi.export.targets import TARGETS
+from edgecsi.export.targets import all_targets
 from edgecsi.models.csi_alm_light import CsiAlmLight
+from edgecsi.radio import RadioSetting
 from edgecsi.runtime import Engine, start_engine
+from edgecsi.tasks import TASKS
 
-SHAPE = CsiShape()  # the papers': whether a fused attention kernel exists depends on the sizes
+RADIO = RadioSetting()  # the papers': whether a fused attention kernel exists depends on the sizes
+CSI = TASKS.get("csi")
 
 
 @pytest.fixture(scope="session")
 def student() -> CsiAlmLight:
     torch.manual_seed(0)
-    return CsiAlmLight(SHAPE).eval()
+    return CsiAlmLight(RADIO).eval()
 
 
 @pytest.fixture(scope="session")
 def student_onnx(student) -> bytes:
-    return export_onnx(student, SHAPE)
+    return export_onnx(student, CSI, RADIO)
 
 
 @pytest.fixture(scope="session")
@@ -38,21 +41,23 @@ def quantized_onnx(student_onnx) -> bytes:
 def lowered(student_onnx, quantized_onnx) -> dict[str, bytes]:
     """The graph that each target builds its engine from."""
     return {
-        name: target.lower(quantized_onnx if target.calibrated else student_onnx)
-        for name, target in TARGETS.items()
+        target.name: target.lower(quantized_onnx if target.calibrated else student_onnx)
+        for target in all_targets()
     }
 
 
 @pytest.fixture(scope="session")
 def engines(lowered) -> dict[str, Engine]:
-    """An engine per target: the target's own, or for TensorRT the emulation that stands in for it."""
+    """An engine per target: its own, or the emulation of the lowered graph that stands in for it."""
     started = {}
-    for name, target in TARGETS.items():
-        if name.startswith("trt"):
-            started[name] = EmulatedEngine(lowered[name], threads=1)
-        elif not target.why_not_run():
-            built = target.build(lowered[name])
-            started[name] = start_engine(built.engine, built.files, threads=1, precision=target.precision)
+    signature = Signature.of(CSI, RADIO)
+    for target in all_targets():
+        graph = lowered[target.name]
+        if not target.why_not_run():
+            built = target.build(graph)
+            started[target.name] = start_engine(built.engine, built.files, signature, 1, target.precision)
+        elif target.promise.lowering:
+            started[target.name] = EmulatedEngine(graph, threads=1)
     return started
 
 
@@ -63,7 +68,7 @@ def history() -> Callable[..., NDArray[np.float32]]:
     def draw(users: int, seed: int = 0) -> NDArray[np.float32]:
         rng = np.random.default_rng(seed)
         scale = 5e-6 * rng.uniform(0.1, 10, (users, 1, 1, 1, 1))
-        return (scale * rng.standard_normal((users, *SHAPE.history_shape, 2))).astype(np.float32)
+        return (scale * rng.standard_normal((users, *RADIO.history_shape, 2))).astype(np.float32)
 
     return draw
 

@@ -5,27 +5,33 @@ import torch
 from int8 import all_in_int8
 from onnx import helper
 
-from edgecsi.bundle.manifest import ENGINE_FILES
-from edgecsi.csi import CsiShape
 from edgecsi.errors import BuildError, UnavailableError
-from edgecsi.export.builders import openvino, ort, tensorrt
+from edgecsi.export.builders import onnxruntime as ort
+from edgecsi.export.builders import openvino, tensorrt
 from edgecsi.export.lowering import fp16
 from edgecsi.export.onnx_graph import export_onnx
-from edgecsi.export.targets import TARGETS
+from edgecsi.export.targets import all_targets, get_target
 from edgecsi.models.cnn import Cnn
+from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.tasks import TASKS
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+CSI = TASKS.get("csi")
+SMALL = RadioSetting(
+    array=ArrayGeometry(columns=2, rows=1, polarisations=1), history=8, future=2, subcarriers=6
+)
 
 
-@pytest.mark.parametrize("target", TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize("target", all_targets(), ids=lambda target: target.name)
 def test_a_target_builds_the_files_of_its_engine(target, lowered):
     if reason := target.why_not_build():
         pytest.skip(reason)
     built = target.build(lowered[target.name])
     assert built.engine == target.engine
-    assert tuple(built.files) == ENGINE_FILES[built.engine]
+    assert tuple(built.files) == target.row.files
     assert all(built.files.values())
-    assert built.engine in built.libraries
+    assert built.libraries
+    assert sum(built.multiplications.values()) == pytest.approx(1)
+    assert built.attention_kernels == 3
 
 
 def test_tensorrt_says_what_the_engine_is_for(student_onnx):
@@ -72,17 +78,17 @@ def test_an_operator_that_the_library_lacks_is_named_in_one_line(small_graph, bu
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", [name for name, target in TARGETS.items() if target.calibrated])
+@pytest.mark.parametrize("name", [t.name for t in all_targets() if t.calibrated])
 def test_an_int8_target_refuses_a_graph_without_int8(name, student_onnx):
-    if reason := TARGETS[name].why_not_build():
+    if reason := get_target(name).why_not_build():
         pytest.skip(reason)
     with pytest.raises(BuildError, match="computes none of the 0 quantized operators in INT8"):
-        TARGETS[name].build(student_onnx)
+        get_target(name).build(student_onnx)
 
 
 def test_onnx_runtime_lists_what_it_leaves_in_float():
     torch.manual_seed(0)
-    quantized = all_in_int8(export_onnx(Cnn(SMALL).eval(), SMALL))
+    quantized = all_in_int8(export_onnx(Cnn(SMALL).eval(), CSI, SMALL))
     convolutions = [n.name for n in onnx.load_model_from_string(quantized).graph.node if n.op_type == "Conv"]
     built = ort.build(quantized, "int8")
     assert set(built.left_in_float) == set(convolutions)  # INT8 only with a quantized output
@@ -98,9 +104,9 @@ def test_all_of_the_student_is_computed_in_int8(builder, quantized_onnx):
 
 @pytest.mark.parametrize("target", ["openvino-bf16", "openvino-int8-bf16"])
 def test_a_target_that_this_cpu_lacks_says_why(monkeypatch, student_onnx, target):
-    monkeypatch.setattr("edgecsi.runtime.ov._capabilities", lambda: ["FP32", "INT8"])
-    reason = TARGETS[target].why_not_build()
+    monkeypatch.setattr("edgecsi.runtime.engines.openvino._capabilities", lambda: ["FP32", "INT8"])
+    reason = get_target(target).why_not_build()
     assert "this CPU computes FP32, INT8 but no BF16, which needs AVX512-BF16 or AMX" in reason
-    assert TARGETS["openvino-fp32"].why_not_build() is None
+    assert get_target("openvino-fp32").why_not_build() is None
     with pytest.raises(UnavailableError, match=f"{target} can't be built here"):
-        TARGETS[target].build(student_onnx)
+        get_target(target).build(student_onnx)

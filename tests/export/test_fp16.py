@@ -4,8 +4,7 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from edgecsi.channel import Dataset, add_noise
-from edgecsi.csi import to_interleaved
+from edgecsi.channel import Dataset
 from edgecsi.errors import BuildError
 from edgecsi.export.emulation import EmulatedEngine
 from edgecsi.export.graph import count_weighted, read_graph, value_types
@@ -13,7 +12,9 @@ from edgecsi.export.lowering import fp16
 from edgecsi.export.onnx_graph import export_onnx
 from edgecsi.models import load
 from edgecsi.models.shipped import shipped
+from edgecsi.tasks import TASKS
 
+CSI = TASKS.get("csi")
 EYE = np.eye(4, dtype=np.float32)
 
 
@@ -79,7 +80,7 @@ def test_bytes_that_are_no_graph_are_refused():
 def solving_onnx():
     """The student that solves normal equations."""
     network = load(shipped("csi-alm-light-ad", "tdd"))
-    return export_onnx(network, network.shape)
+    return export_onnx(network, CSI, network.radio)
 
 
 def test_equations_that_a_network_solves_stay_fp32(solving_onnx):
@@ -112,7 +113,7 @@ def histories(path, snr_db, users=3):
     with Dataset.open(path) as dataset:
         users = np.sort(np.argsort(dataset.speed_kmh)[:users])
         history = dataset.history(users)
-    return to_interleaved(history if snr_db is None else add_noise(history, users, snr_db, seed=0))
+    return CSI.input.to_engine(history if snr_db is None else CSI.add_noise(history, users, snr_db, 0, 0))
 
 
 def error_db(found, exact):

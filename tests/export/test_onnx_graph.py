@@ -2,14 +2,19 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from level_task import LEVELS
 from onnx import TensorProto
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
 from edgecsi.errors import BuildError
 from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.tasks import TASKS
 
-SMALL = CsiShape(antennas=2, history=4, future=2, subcarriers=3)
+CSI = TASKS.get("csi")
+SMALL = RadioSetting(
+    array=ArrayGeometry(columns=2, rows=1, polarisations=1), history=4, future=2, subcarriers=3
+)
 
 
 class Affine(nn.Module):
@@ -62,12 +67,12 @@ def test_graph_tells_nothing_about_the_machine(student_onnx):
 
 
 def test_same_weights_give_the_same_bytes(student, student_onnx):
-    assert export_onnx(student, CsiShape()) == student_onnx
+    assert export_onnx(student, CSI, RadioSetting()) == student_onnx
 
 
 def test_what_does_not_depend_on_the_input_is_a_constant():
     torch.manual_seed(0)
-    model = onnx.load_from_string(export_onnx(Affine(), SMALL))
+    model = onnx.load_from_string(export_onnx(Affine(), CSI, SMALL))
     weights = {weight.name for weight in model.graph.initializer}
     assert not [node.op_type for node in model.graph.node if set(node.input) <= weights]
     assert sum(np.prod(weight.dims) for weight in model.graph.initializer) < 200
@@ -75,7 +80,7 @@ def test_what_does_not_depend_on_the_input_is_a_constant():
 
 def test_training_state_is_restored():
     network = Affine().train()
-    export_onnx(network, SMALL)
+    export_onnx(network, CSI, SMALL)
     assert network.training
 
 
@@ -86,7 +91,7 @@ def test_a_graph_unlike_the_network_is_refused():
             return 1.001 * future if torch.compiler.is_exporting() else future
 
     with pytest.raises(BuildError, match=r"differs from the network: squared error 1\.0e-06"):
-        export_onnx(Unlike(), SMALL)
+        export_onnx(Unlike(), CSI, SMALL)
 
 
 def test_a_graph_that_onnx_runtime_cannot_run_is_refused():
@@ -95,7 +100,7 @@ def test_a_graph_that_onnx_runtime_cannot_run_is_refused():
             return super().forward(csi) * torch.rand_like(csi[:, :, :2])
 
     with pytest.raises(BuildError, match=r"ONNX Runtime can't run the graph: .*RandomUniformLike"):
-        export_onnx(Noisy(), SMALL)
+        export_onnx(Noisy(), CSI, SMALL)
 
 
 def test_a_network_that_torch_cannot_export_is_one_line():
@@ -104,5 +109,32 @@ def test_a_network_that_torch_cannot_export_is_one_line():
             return super().forward(csi) if csi.sum() > 0 else csi[:, :, :2]
 
     with pytest.raises(BuildError, match="Branching can't be exported") as caught:
-        export_onnx(Branching(), SMALL)
+        export_onnx(Branching(), CSI, SMALL)
     assert "\n" not in str(caught.value)
+
+
+def test_a_network_of_another_task_is_refused():
+    class Short(Affine):
+        def forward(self, csi: Tensor) -> Tensor:
+            return super().forward(csi)[:, :, :1]
+
+    with pytest.raises(BuildError, match=r"Short predicts \[2, 1, 3, 2\] per user, csi is \[2, 2, 3, 2\]"):
+        export_onnx(Short(), CSI, SMALL)
+
+
+class Levels(nn.Module):
+    """A predictor of the toy task: the last levels again, each a little off."""
+
+    def __init__(self, radio: RadioSetting) -> None:
+        super().__init__()
+        self.off = nn.Parameter(torch.arange(radio.future * 1.0)[:, None])
+
+    def forward(self, levels: Tensor) -> Tensor:
+        return levels[:, -1:] + self.off
+
+
+def test_tensors_are_those_of_the_task():
+    graph = onnx.load_from_string(export_onnx(Levels(SMALL), LEVELS, SMALL)).graph
+    ends = {end.name: [d.dim_param or d.dim_value for d in end.type.tensor_type.shape.dim]
+            for end in (*graph.input, *graph.output)}  # fmt: skip
+    assert ends == {"levels": ["user", 4, 3], "next_levels": ["user", 2, 3]}

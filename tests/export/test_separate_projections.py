@@ -4,10 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from edgecsi.csi import CsiShape
 from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.tasks import TASKS
 
-SMALL = CsiShape(antennas=2, history=6, future=2, subcarriers=6)
+SMALL = RadioSetting(
+    array=ArrayGeometry(columns=2, rows=1, polarisations=1), history=6, future=2, subcarriers=4
+)
 
 
 class Projected(nn.Module):
@@ -15,7 +18,7 @@ class Projected(nn.Module):
 
     def __init__(self, parts: int, axis: int) -> None:
         super().__init__()
-        self.parts, self.axis, self.qkv = parts, axis, nn.Linear(12, 24)
+        self.parts, self.axis, self.qkv = parts, axis, nn.Linear(8, 24)
 
     def forward(self, csi: Tensor) -> Tensor:
         rows = self.qkv(csi.flatten(3))  # [user, antenna, T, 24]
@@ -36,5 +39,5 @@ def test_queries_keys_and_values_are_products_of_their_own(student, student_onnx
 @pytest.mark.parametrize(("parts", "axis", "splits"), [(3, -1, 0), (2, -1, 1), (3, 2, 1)])
 def test_only_thirds_of_the_last_axis(parts, axis, splits):
     torch.manual_seed(0)
-    graph = onnx.load_from_string(export_onnx(Projected(parts, axis), SMALL)).graph
+    graph = onnx.load_from_string(export_onnx(Projected(parts, axis), TASKS.get("csi"), SMALL)).graph
     assert sum(node.op_type == "Split" for node in graph.node) == splits

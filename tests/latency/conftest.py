@@ -4,9 +4,9 @@ import pytest
 import tiny_bundle
 from engines import Broken, HoldLast, small_plan
 
-from edgecsi.latency.results import Setting
+from edgecsi.latency.report_schema import Setting
 from edgecsi.latency.session import run_session
-from edgecsi.latency.subjects import BundleSubject
+from edgecsi.latency.timed_subjects import BundleSubject
 
 
 @pytest.fixture(scope="session")

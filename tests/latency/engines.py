@@ -9,11 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgecsi.csi import CsiShape
-from edgecsi.latency.results import Plan, Setting, Subject
-from edgecsi.latency.subjects import Started
+from edgecsi.latency.report_schema import Plan, Setting, Subject
+from edgecsi.latency.timed_subjects import Started
+from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.tasks import TASKS
+from edgecsi.users import Users
 
-SHAPE = CsiShape(antennas=2, history=4, future=1, subcarriers=3)
+RADIO = RadioSetting(history=4, future=1, subcarriers=3, array=ArrayGeometry(columns=1, rows=1))
 
 
 def spin(seconds):
@@ -48,7 +50,7 @@ class HoldLast:
                 spin(self.delay)
             return self.answer(history, calls)
 
-        return Started(call, SHAPE)
+        return Started(call, TASKS.get("csi"), RADIO)
 
     def answer(self, history, calls):
         return history[:, :, -1:]
@@ -68,6 +70,23 @@ class Drifting(HoldLast):
 
     def answer(self, history, calls):
         return history[:, :, -1:] * np.float32(1 if calls % 500 else 2)
+
+
+@dataclass(frozen=True)
+class Known(HoldLast):
+    """Says its task and radio setting, and brings users whose future it overshoots by a tenth, or none."""
+
+    radio: RadioSetting = RADIO
+    brings: bool = True
+
+    def describe(self):
+        return super().describe().model_copy(update={"task": "csi", "radio": self.radio})
+
+    def golden(self):
+        if not self.brings:
+            return None
+        history = TASKS.get("csi").draw_inputs(np.random.default_rng(0), self.radio, 2)
+        return Users(history, history[:, :, -1:] / np.float32(1.1))
 
 
 @dataclass(frozen=True)

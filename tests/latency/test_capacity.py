@@ -1,7 +1,7 @@
 import pytest
 
 from edgecsi.latency.capacity import capacities, users_that_fit
-from edgecsi.latency.results import Cell, Run, Setting, Subject, Timing, Verdict
+from edgecsi.latency.report_schema import Cell, Run, Setting, Subject, Timing, Verdict
 
 TIMING = Timing(calls=1, mean_us=1, min_us=1, max_us=1, percentiles_us={}, observed_us={}, refused={})
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from edgecsi.latency.comparison import compare, student_t
-from edgecsi.latency.results import Setting
+from edgecsi.latency.report_schema import Setting
 
 SETTING = Setting(users=1, threads=1)
 

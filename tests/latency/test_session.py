@@ -1,8 +1,8 @@
 import pytest
-from engines import HoldLast, small_plan
+from engines import RADIO, HoldLast, Known, small_plan
 
 from edgecsi.errors import EdgeCsiError
-from edgecsi.latency.results import LatencyReport
+from edgecsi.latency.report_schema import LatencyReport
 from edgecsi.latency.session import run_session
 
 
@@ -44,6 +44,14 @@ def test_outputs_of_the_timed_run_have_the_nmse_of_untimed_ones(report):
 def test_every_subject_is_judged_on_the_same_golden_users(report):
     ort, ov = (subject(report, name).cells[0].outputs for name in ("onnxruntime", "openvino"))
     assert ort.nmse_golden_db == pytest.approx(ov.nmse_golden_db, abs=0.01)
+
+
+def test_golden_users_are_only_for_their_own_task_and_radio_setting():
+    """Of two subjects with the same shapes, one samples every 5 ms: the other's users are not its own."""
+    subjects = [Known("own"), Known("other", radio=RADIO.model_copy(update={"step_s": 5e-3}), brings=False)]
+    own, other = (row.cells[0].outputs for row in run_session(subjects, small_plan(calls=20)).subjects)
+    assert own.nmse_golden_db == pytest.approx(-20.0, abs=0.01)
+    assert (other.nmse_golden_db, other.nmse_timed_db) == (None, None)
 
 
 def test_a_bundle_that_cannot_run_here_has_a_reason_and_no_numbers(report):

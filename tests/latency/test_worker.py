@@ -7,7 +7,7 @@ import pytest
 from engines import Broken, Crashing, Drifting, HoldLast
 
 from edgecsi.errors import UnavailableError
-from edgecsi.latency.results import Setting
+from edgecsi.latency.report_schema import Setting
 from edgecsi.latency.worker import Job, Worker
 
 PAUSE_SECONDS = 0.3

@@ -14,11 +14,11 @@ from transformers import (
     Qwen2Model,
 )
 
-from edgecsi.csi import CsiShape
 from edgecsi.models.backbones import load_backbone, quiet_transformers
 from edgecsi.models.csi_alm import CsiAlm
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+SMALL = RadioSetting(array=ArrayGeometry(columns=1, rows=1), history=8, future=2, subcarriers=6)
 
 
 def tiny_model(family: str) -> PreTrainedModel:
@@ -59,9 +59,9 @@ def backbone_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path
 def make_teacher(backbone_folders: dict[str, Path]) -> Callable[..., CsiAlm]:
     """A CSI-ALM over a tiny backbone, in evaluation mode; its adapters do something, as after training."""
 
-    def make(backbone: str = "random", shape: CsiShape = SMALL) -> CsiAlm:
+    def make(backbone: str = "random", radio: RadioSetting = SMALL) -> CsiAlm:
         torch.manual_seed(1)
-        teacher = CsiAlm(shape, load_backbone(backbone, backbone_folders.get(backbone))).eval()
+        teacher = CsiAlm(radio, load_backbone(backbone, backbone_folders.get(backbone))).eval()
         for name, parameter in teacher.named_parameters():
             if "lora_B" in name:
                 nn.init.normal_(parameter, std=0.1)
@@ -74,9 +74,9 @@ def make_teacher(backbone_folders: dict[str, Path]) -> Callable[..., CsiAlm]:
 def csi() -> Callable[..., Tensor]:
     """Seeded histories at the scale of raw coefficients: float32 [user, antenna, T, K, 2]."""
 
-    def draw(users: int, shape: CsiShape = SMALL, seed: int = 0) -> Tensor:
+    def draw(users: int, radio: RadioSetting = SMALL, seed: int = 0) -> Tensor:
         random = torch.Generator().manual_seed(seed)
-        return 5e-6 * torch.randn(users, *shape.history_shape, 2, generator=random)
+        return 5e-6 * torch.randn(users, *radio.history_shape, 2, generator=random)
 
     return draw
 

@@ -3,13 +3,13 @@
 import pytest
 import torch
 
-from edgecsi.csi import CsiShape
 from edgecsi.errors import ModelError
 from edgecsi.models.backbones import find_backbone, load_backbone
 from edgecsi.models.csi_alm import CsiAlm
 from edgecsi.models.llm4cp import Llm4cp
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+SMALL = RadioSetting(array=ArrayGeometry(columns=1, rows=1), history=8, future=2, subcarriers=6)
 LOCAL = ("gpt2", "qwen2.5-0.5b", "smollm2")
 
 

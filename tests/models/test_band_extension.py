@@ -8,22 +8,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plane_waves import plane_waves
 
-from edgecsi.csi import CsiShape, to_interleaved
-from edgecsi.errors import ModelError
 from edgecsi.export.onnx_graph import export_onnx
-from edgecsi.metrics import nmse_mean_db, user_energies
+from edgecsi.interleaved import to_interleaved
+from edgecsi.metrics import Energies
 from edgecsi.models.band_extension import BandExtension
-from edgecsi.models.baselines import BandAr, RidgeAr, band_ar_applies, choose_band_ar, hold_last
+from edgecsi.models.baselines.band_ar import BandAr, band_taps, choose_band_ar
+from edgecsi.models.baselines.hold_last import hold_last
+from edgecsi.models.baselines.ridge_ar import RidgeAr
 from edgecsi.models.complex_pair import Complex
 from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd
+from edgecsi.radio import RadioSetting
+from edgecsi.tasks import TASKS
+from edgecsi.users import Users
 
-SHAPE = CsiShape()
+FDD = RadioSetting(duplex="fdd")
 
 
 def paths(users, seed=0):
     """Few plane waves: history complex64 [user, 32, T, K], and the future on the 48 subcarriers above."""
-    csi = plane_waves(users, 2 * SHAPE.subcarriers, 4, 0.05, 0.3, seed)
-    return csi[:, :, : SHAPE.history, : SHAPE.subcarriers], csi[:, :, SHAPE.history :, SHAPE.subcarriers :]
+    return plane_waves(users, 4, 0.05, 0.3, seed, FDD)
 
 
 def tensor(csi):
@@ -44,7 +47,7 @@ def complex_of(values):
 
 def network():
     torch.manual_seed(0)
-    return CsiAlmLightAd(SHAPE, "fdd").eval()
+    return CsiAlmLightAd(FDD).eval()
 
 
 @settings(max_examples=10, deadline=None)
@@ -94,7 +97,7 @@ def test_untrained_it_knows_the_other_band_of_plane_waves():
 
 
 def test_a_user_without_power_stays_zero_and_noise_finite():
-    history = torch.randn(2, *SHAPE.history_shape, 2)
+    history = torch.randn(2, *FDD.history_shape, 2)
     history[0] = 0
     with torch.inference_mode():
         predicted = network()(history)
@@ -113,36 +116,40 @@ def test_training_reaches_the_extension():
 @pytest.mark.filterwarnings("ignore")
 def test_the_exported_network_is_the_network():
     fdd, history = network(), tensor(paths(3, seed=5)[0])
-    session = onnxruntime.InferenceSession(export_onnx(fdd, SHAPE), providers=["CPUExecutionProvider"])
+    graph = export_onnx(fdd, TASKS.get("csi"), FDD)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     (future,) = session.run(None, {"csi_history": history.numpy()})
     with torch.inference_mode():
         expected = fdd(history).numpy()
     assert np.square(future - expected).sum() < 1e-3 * np.square(expected).sum()
 
 
-def test_few_subcarriers_are_refused_for_fdd_alone():
-    with pytest.raises(ModelError, match="more than 40 subcarriers for FDD, not 12"):
-        CsiAlmLightAd(CsiShape(subcarriers=12), "fdd")
-    CsiAlmLightAd(CsiShape(subcarriers=12), "tdd")
+def test_with_a_gap_it_goes_on_through_it():
+    near, far = BandExtension(subcarriers=24), BandExtension(subcarriers=24, gap=5)
+    seen = pair(samples(0, 1, 2, 3, 24))
+    assert near(seen, seen).re.shape == far(seen, seen).re.shape == (1, 2, 3, 24)
+    np.testing.assert_allclose(
+        complex_of(near(seen, seen))[..., 5:], complex_of(far(seen, seen))[..., :-5], rtol=1e-4, atol=1e-4
+    )
+
+
+def nmse_db(predicted, future):
+    return Energies.of(predicted, future).mean_db()
 
 
 def test_the_classical_predictor_knows_the_other_band_of_plane_waves():
     history, future = paths(4)
-    predicted = BandAr(RidgeAr(4, 1e-6), 1e-4)(history, SHAPE.future)
+    predicted = BandAr(RidgeAr(FDD, 4, 1e-6), 1e-4)(history)
     assert predicted.shape == future.shape
-    assert nmse_mean_db(*user_energies(predicted, future)) < -20
-    assert nmse_mean_db(*user_energies(hold_last(history, SHAPE.future), future)) > 0
+    assert nmse_db(predicted, future) < -20
+    assert nmse_db(hold_last(history, FDD.future), future) > 0
 
 
 def test_the_chosen_classical_predictor_is_no_worse_than_where_it_started():
-    history, future = paths(2)
-    scores = [
-        nmse_mean_db(*user_energies(predictor(history, SHAPE.future), future))
-        for predictor in (choose_band_ar(history, future), BandAr(RidgeAr(2, 1e-6)))
-    ]
-    assert scores[0] <= scores[1]
+    users = Users(*paths(2))
+    chosen, start = choose_band_ar(users, FDD), BandAr(RidgeAr(FDD, 2, 1e-6))
+    assert nmse_db(chosen(users.inputs), users.targets) <= nmse_db(start(users.inputs), users.targets)
 
 
-def test_the_classical_predictor_needs_enough_subcarriers():
-    assert band_ar_applies(SHAPE)
-    assert not band_ar_applies(CsiShape(subcarriers=40))
+def test_taps_are_a_share_of_the_band():
+    assert [band_taps(subcarriers) for subcarriers in (48, 52, 24)] == [40, 43, 20]

@@ -1,20 +1,24 @@
 import numpy as np
 import pytest
+from plane_waves import plane_waves
 
-from edgecsi.channel import add_noise
-from edgecsi.csi import CsiShape
-from edgecsi.metrics import nmse_mean_db, user_energies
-from edgecsi.models.baselines import (
-    RidgeAr,
-    bin_rotation,
-    choose_ridge_ar,
-    from_angle_delay,
-    hold_last,
-    phase_rotation,
-    ridge_ar_applies,
-    to_angle_delay,
-)
-from edgecsi.models.baselines.ridge_ar import CHOICES
+from edgecsi.metrics import Energies
+from edgecsi.models.baselines import BASELINES
+from edgecsi.models.baselines.angle_delay import from_angle_delay, to_angle_delay
+from edgecsi.models.baselines.bin_rotation import bin_rotation
+from edgecsi.models.baselines.hold_last import hold_last
+from edgecsi.models.baselines.phase_rotation import phase_rotation
+from edgecsi.models.baselines.ridge_ar import ORDERS, RIDGES, RidgeAr, _neighbours, choose_ridge_ar
+from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.tasks import TASKS
+from edgecsi.users import Users
+
+RADIO = RadioSetting()
+
+
+def noisy(users, snr_db=10.0):
+    """The same with noise."""
+    return Users(TASKS.get("csi").add_noise(users.inputs, np.arange(len(users)), snr_db, 0, 0), users.targets)
 
 
 @pytest.fixture
@@ -43,58 +47,72 @@ def test_phase_rotation_is_exact_for_one_doppler_shift_per_user(history):
 
 @pytest.fixture(scope="module")
 def paths():
-    """Two users whose channels are few plane waves, each with its own Doppler shift: [2, 32, 20, 48]."""
-    random = np.random.default_rng(1)
-    column, row = np.arange(4), np.arange(4)
-    csi = np.zeros((2, 4, 4, 2, 20, 48), complex)
-    for user in csi:
-        for _ in range(3):
-            u, v, delay, doppler = random.uniform(-np.pi, np.pi, 4) * (1, 1, 1, 0.2)
-            wave = np.exp(1j * u * column)[:, None, None] * np.exp(1j * v * row)[None, :, None]
-            wave = wave * np.exp(2j * np.pi * random.uniform(size=2))  # a phase per polarisation
-            tone = np.exp(1j * (doppler * np.arange(20)[:, None] + delay * np.arange(48)))
-            user += wave[..., None, None] * tone
-    return csi.reshape(2, 32, 20, 48).astype(np.complex64)
+    """Two users whose channels are few plane waves, each with its own Doppler shift."""
+    return Users(*plane_waves(2, 3, 0.03, 1, seed=1))
 
 
 def nmse_db(prediction, truth):
-    return nmse_mean_db(*user_energies(prediction, truth))
+    return Energies.of(prediction, truth).mean_db()
 
 
-def test_angle_delay_transform_is_unitary_and_invertible(paths):
-    bins = to_angle_delay(paths)
-    assert np.sum(np.abs(bins) ** 2) == pytest.approx(np.sum(np.abs(paths) ** 2), rel=1e-5)
-    np.testing.assert_allclose(from_angle_delay(bins), paths, atol=1e-5)
+@pytest.mark.parametrize("order", ["column-row-polarisation", "polarisation-row-column"])
+@pytest.mark.parametrize("sizes", [(4, 4, 2), (8, 1, 1), (2, 3, 2)])
+def test_angle_delay_transform_is_unitary_and_invertible(sizes, order):
+    names = dict(zip(("columns", "rows", "polarisations"), sizes, strict=True))
+    radio = RadioSetting(array=ArrayGeometry(**names, element_order=order))
+    csi, _ = plane_waves(2, 3, 0.03, 1, radio=radio)
+    bins = to_angle_delay(csi, radio.array)
+    assert bins.shape == (2, *sizes, 48, 16)
+    assert np.sum(np.abs(bins) ** 2) == pytest.approx(np.sum(np.abs(csi) ** 2), rel=1e-5)
+    np.testing.assert_allclose(from_angle_delay(bins, radio.array), csi, atol=1e-5)
 
 
 @pytest.mark.parametrize("pooled", [False, True])
 def test_ridge_ar_extrapolates_plane_waves(paths, pooled):
-    future = RidgeAr(order=6, ridge=1e-6, pooled=pooled)(paths[:, :, :16], 4)
+    future = RidgeAr(RADIO, order=6, ridge=1e-6, pooled=pooled)(paths.inputs)
     assert future.shape == (2, 32, 4, 48)
-    assert nmse_db(future, paths[:, :, 16:]) < -40
+    assert nmse_db(future, paths.targets) < -40
 
 
 def test_bin_rotation_beats_one_rotation_where_paths_move_differently(paths):
-    history, truth = paths[:, :, :16], paths[:, :, 16:]
-    assert nmse_db(bin_rotation(history, 4), truth) < nmse_db(phase_rotation(history, 4), truth)
+    turned, alike = bin_rotation(paths.inputs, RADIO), phase_rotation(paths.inputs, 4)
+    assert nmse_db(turned, paths.targets) < nmse_db(alike, paths.targets)
 
 
 def test_pooling_helps_in_noise(paths):
-    history = add_noise(paths[:, :, :16], np.arange(2), 10.0, seed=0)
-    plain, pooled = (nmse_db(RidgeAr(4, 3.0, p)(history, 4), paths[:, :, 16:]) for p in (False, True))
+    inputs = noisy(paths).inputs
+    plain, pooled = (nmse_db(RidgeAr(RADIO, 4, 3.0, p)(inputs), paths.targets) for p in (False, True))
     assert pooled < plain
 
 
+@pytest.mark.parametrize(("size", "expected"), [(1, [0]), (2, [2, 1]), (3, [5, 4, 3]), (4, [6, 4, 6, 4])])
+def test_a_bin_has_no_neighbour_twice_and_is_none_of_its_own(size, expected):
+    assert _neighbours(1.0 + np.arange(size), 0).tolist() == expected
+
+
 def test_the_chosen_order_and_ridge_are_the_best_of_the_choices(paths):
-    history = add_noise(paths[:, :, :16], np.arange(2), 10.0, seed=0)
-    chosen = choose_ridge_ar(history, paths[:, :, 16:])
-    others = [RidgeAr(order, ridge) for order, ridge in CHOICES]
-    assert nmse_db(chosen(history, 4), paths[:, :, 16:]) == min(
-        nmse_db(other(history, 4), paths[:, :, 16:]) for other in others
+    users = noisy(paths)
+    chosen = choose_ridge_ar(users, RADIO)
+    others = [RidgeAr(RADIO, order, ridge) for order in ORDERS for ridge in RIDGES]
+    assert nmse_db(chosen(users.inputs), users.targets) == min(
+        nmse_db(other(users.inputs), users.targets) for other in others
     )
 
 
-def test_ridge_ar_needs_the_array_and_a_long_enough_history():
-    assert ridge_ar_applies(CsiShape())
-    assert not ridge_ar_applies(CsiShape(antennas=8))
-    assert not ridge_ar_applies(CsiShape(history=8))
+def test_an_order_takes_twice_as_many_samples(paths):
+    radio = RadioSetting(history=12)
+    users = Users(paths.inputs[:, :, -12:], paths.targets)
+    assert choose_ridge_ar(users, radio).order in (2, 4)
+
+
+@pytest.mark.parametrize("name", BASELINES.names)
+def test_a_baseline_without_parameters_does_not_look_at_the_users(name):
+    row = BASELINES.get(name)
+    assert row.title
+    if not row.tuned:
+        assert row.choose(None, RADIO)(np.ones((1, *RADIO.history_shape), np.complex64)).shape == (
+            1,
+            32,
+            4,
+            48,
+        )

@@ -4,10 +4,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecsi.csi import CsiShape
-from edgecsi.errors import ModelError
 from edgecsi.models.backbones import load_backbone
-from edgecsi.models.csi_alm import LORA_ALPHA, LORA_RANK, CsiAlm, LastBlockTap, last_projections
+from edgecsi.models.csi_alm import CsiAlm, CsiAlmOptions, LastBlockTap, last_projections
+from edgecsi.radio import RadioSetting
 
 BACKBONES = ("gpt2", "qwen2.5-0.5b", "smollm2", "random")
 PROJECTIONS = {"gpt2": 4, "qwen2.5-0.5b": 7, "smollm2": 7, "random": 7}  # of one block, attention and MLP
@@ -19,21 +18,23 @@ def far(one, other):
 
 
 def test_four_prompts_in_front_of_every_step_of_the_papers_history(make_teacher, csi):
-    teacher = make_teacher(shape=CsiShape())
+    teacher = make_teacher(radio=RadioSetting())
     seen = []
     teacher.llm.register_forward_hook(
         lambda _module, _args, named, output: seen.append((named["inputs_embeds"], output.last_hidden_state)),
         with_kwargs=True,
     )
     with torch.inference_mode():
-        assert teacher(csi(1, CsiShape())).shape == (1, 32, 4, 48, 2)
+        assert teacher(csi(1, RadioSetting())).shape == (1, 32, 4, 48, 2)
     tokens, hidden = seen[0]
     assert tokens.shape == hidden.shape == (32, 4 + 16, 64)
 
 
-def test_a_history_that_cannot_be_cut_into_patches_is_refused():
-    with pytest.raises(ModelError, match="multiple of 4 steps, not 10"):
-        CsiAlm(CsiShape(history=10), load_backbone("random"))
+def test_adapters_can_be_smaller(make_teacher):
+    small = CsiAlm(make_teacher().radio, load_backbone("random"), CsiAlmOptions(lora_rank=2, lora_alpha=6))
+    shapes = [tuple(p.shape) for name, p in small.named_parameters() if "lora_A" in name]
+    assert {rank for rank, _ in shapes} == {2}
+    assert {layer.scaling["default"] for layer in small.modules() if hasattr(layer, "lora_A")} == {3}
 
 
 @settings(max_examples=10)
@@ -103,18 +104,30 @@ def test_relations_are_the_last_blocks_projections_with_lora(make_teacher, backb
 
 def _project(inputs, module, transposed):
     base, low, high = module.base_layer, module.lora_A["default"].weight, module.lora_B["default"].weight
-    weight = base.weight.T if transposed else base.weight
-    output = inputs @ (weight + LORA_ALPHA / LORA_RANK * high @ low).T
+    weight, adapters = base.weight.T if transposed else base.weight, CsiAlmOptions()
+    output = inputs @ (weight + adapters.lora_alpha / adapters.lora_rank * high @ low).T
     return output if base.bias is None else output + base.bias
 
 
 def test_key_and_value_widths_of_grouped_query_attention(make_teacher, csi):
     with torch.inference_mode():
-        relations = make_teacher("qwen2.5-0.5b").predict(csi(2), relations=True).relations
+        teacher = make_teacher("qwen2.5-0.5b")
+        relations = teacher.predict(csi(2), relations=True).relations
     rows = 2 * 2
     assert relations.query.shape == (rows, 4 + 8, 64)
     assert relations.key.shape == relations.value.shape == (rows, 4 + 8, 32)
     assert relations.prompts == 4
+    assert teacher.relation_widths == {"query": 64, "key": 32, "value": 32}
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_the_widths_of_relations_are_told_before_and_after_merging(make_teacher, csi, backbone):
+    teacher = make_teacher(backbone)
+    with torch.inference_mode():
+        relations = teacher.predict(csi(1), relations=True).relations
+    widths = {name: getattr(relations, name).shape[-1] for name in ("query", "key", "value")}
+    assert teacher.relation_widths == widths
+    assert teacher.merge_lora().relation_widths == widths
 
 
 def test_the_tap_leaves_nothing_behind(teacher, csi):

@@ -2,12 +2,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from edgecsi.csi import CsiShape
-from edgecsi.models.csi_alm_light import CsiAlmLight, sinusoidal_position
+from edgecsi.models.csi_alm_light import CsiAlmLight, CsiAlmLightOptions, sinusoidal_position
 from edgecsi.models.scaling import normalise
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+SMALL = RadioSetting(array=ArrayGeometry(columns=1, rows=1), history=8, future=2, subcarriers=6)
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def far(one, other):
 
 
 def test_the_papers_setting_has_the_papers_parameter_count():
-    student = CsiAlmLight(CsiShape())
+    student = CsiAlmLight(RadioSetting())
     assert sum(parameter.numel() for parameter in student.parameters()) == 348_596
     assert student(torch.randn(3, 32, 16, 48, 2)).shape == (3, 32, 4, 48, 2)
 
@@ -45,6 +46,23 @@ def test_relations_are_those_of_the_last_block(student, csi):
     assert torch.equal(torch.cat([relations.query, relations.key, relations.value], -1), heard[0])
     assert relations.query.shape == (4, 4 + 8, 128)
     assert relations.prompts == 4
+    assert student.relation_widths == {"query": 128, "key": 128, "value": 128}
+
+
+def test_its_sizes_can_be_chosen(csi):
+    options = CsiAlmLightOptions(width=16, layers=1, heads=2, feed_forward=8, prompts=3)
+    small = CsiAlmLight(SMALL, options).eval()
+    with torch.inference_mode():
+        prediction = small.predict(csi(1), relations=True)
+    assert prediction.future.shape == (1, 2, 2, 6, 2)
+    assert prediction.relations.query.shape == (2, 3 + 8, 16)
+    assert len(small.blocks) == 1
+
+
+@pytest.mark.parametrize("sizes", [{"width": 12, "heads": 8}, {"width": 15, "heads": 1}, {"layers": 0}])
+def test_sizes_that_can_not_be_are_refused(sizes):
+    with pytest.raises(ValidationError):
+        CsiAlmLightOptions(**sizes)
 
 
 def test_relations_only_on_request(student, csi):

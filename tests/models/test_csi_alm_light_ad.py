@@ -10,22 +10,25 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plane_waves import plane_waves
 
-from edgecsi.csi import CsiShape, to_complex, to_interleaved
 from edgecsi.errors import ModelError
 from edgecsi.export.onnx_graph import export_onnx
-from edgecsi.models.baselines import RidgeAr, to_angle_delay
+from edgecsi.interleaved import to_complex, to_interleaved
+from edgecsi.models.baselines.angle_delay import to_angle_delay
+from edgecsi.models.baselines.ridge_ar import RidgeAr
 from edgecsi.models.complex_pair import Complex
-from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd, apply
+from edgecsi.models.csi_alm_light_ad import CsiAlmLightAd, CsiAlmLightAdOptions, apply
 from edgecsi.models.linear_prediction import (
     Eliminated,
     LinearPrediction,
     eliminate,
     ring_distance,
-    slepian,
     solve,
 )
+from edgecsi.models.slepian import Sizes
+from edgecsi.radio import RadioSetting
+from edgecsi.tasks import TASKS
 
-SHAPE = CsiShape(subcarriers=12)
+RADIO = RadioSetting(subcarriers=12)
 FULL_RANK = 4  # taps and unknowns of a prediction without Slepian sequences
 
 
@@ -33,15 +36,15 @@ FULL_RANK = 4  # taps and unknowns of a prediction without Slepian sequences
 def network():
     """Untrained, but every layer does something."""
     torch.manual_seed(0)
-    network = CsiAlmLightAd(SHAPE).eval()
+    network = CsiAlmLightAd(RADIO).eval()
     for layer in (network.context, network.component_weights, network.filter_gains):
         torch.nn.init.normal_(layer.weight, std=0.02)
     return network
 
 
 def paths(users, seed=0, doppler=0.08):
-    """Few plane waves at the scale of raw coefficients: complex64 [user, 32, T + P, K]."""
-    return np.float32(5e-6) * plane_waves(users, SHAPE.subcarriers, 5, doppler, 1, seed)
+    """Few plane waves at the scale of raw coefficients: history complex64 [user, 32, T, K], and future."""
+    return (np.float32(5e-6) * part for part in plane_waves(users, 5, doppler, 1, seed, RADIO))
 
 
 def noisy(csi, seed=0, deviation=0.1):
@@ -51,7 +54,8 @@ def noisy(csi, seed=0, deviation=0.1):
 
 
 def histories(users, seed=0):
-    return torch.from_numpy(to_interleaved(noisy(paths(users, seed)[:, :, : SHAPE.history], seed)).copy())
+    history, _ = paths(users, seed)
+    return torch.from_numpy(to_interleaved(noisy(history, seed)).copy())
 
 
 def far(one, other):
@@ -65,7 +69,7 @@ def run(network, history):
 
 
 def test_in_the_papers_setting_it_is_small():
-    network = CsiAlmLightAd(CsiShape())
+    network = CsiAlmLightAd(RadioSetting())
     assert sum(parameter.numel() for parameter in network.parameters()) < 360_000
     assert run(network, torch.randn(2, 32, 16, 48, 2)).shape == (2, 32, 4, 48, 2)
 
@@ -103,32 +107,29 @@ def test_a_user_without_power_gets_zeros_and_spoils_nobody(network):
 
 
 def test_noise_alone_stays_finite(network):
-    assert run(network, torch.randn(1, *SHAPE.history_shape, 2)).isfinite().all()
+    assert run(network, torch.randn(1, *RADIO.history_shape, 2)).isfinite().all()
 
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**31))
 def test_even_untrained_it_extrapolates_slow_plane_waves(seed):
     torch.manual_seed(0)
-    csi = to_interleaved(paths(2, seed))
-    history, truth = (
-        torch.from_numpy(csi[:, :, : SHAPE.history]),
-        torch.from_numpy(csi[:, :, SHAPE.history :]),
-    )
-    assert far(run(CsiAlmLightAd(SHAPE), history), truth) < 1e-2
+    history, truth = (torch.from_numpy(to_interleaved(part)) for part in paths(2, seed))
+    assert far(run(CsiAlmLightAd(RADIO), history), truth) < 1e-2
 
 
 def test_even_untrained_it_tells_many_fast_paths_apart():
     """By the last unknowns, whose power is a millionth of the first one's."""
     torch.manual_seed(0)
-    csi = torch.from_numpy(to_interleaved(plane_waves(4, SHAPE.subcarriers, 20, 0.11, 1)))
-    future = run(CsiAlmLightAd(SHAPE), csi[:, :, : SHAPE.history])
-    assert far(future, csi[:, :, SHAPE.history :]) < 5e-4
+    waves = plane_waves(4, 20, 0.11, 1, radio=RADIO)
+    history, truth = (torch.from_numpy(to_interleaved(part)) for part in waves)
+    assert far(run(CsiAlmLightAd(RADIO), history), truth) < 5e-4
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_the_exported_network_is_the_network(network):
-    session = onnxruntime.InferenceSession(export_onnx(network, SHAPE), providers=["CPUExecutionProvider"])
+    graph = export_onnx(network, TASKS.get("csi"), RADIO)
+    session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     history = histories(5, seed=7)
     history[4] = 0
     (future,) = session.run(None, {"csi_history": history.numpy()})
@@ -146,14 +147,31 @@ def test_training_reaches_every_parameter(network):
     network.zero_grad()
 
 
-@pytest.mark.parametrize("shape", [CsiShape(antennas=16), CsiShape(history=13)])
-def test_other_arrays_and_short_histories_are_refused(shape):
-    with pytest.raises(ModelError, match=r"needs 32 antennas .* and more than 13 samples"):
-        CsiAlmLightAd(shape)
+def test_its_width_can_be_chosen():
+    small = CsiAlmLightAd(RADIO, CsiAlmLightAdOptions(width=8))
+    assert small.context.weight.shape == (8, 8)
+    assert run(small, histories(1)).shape == (1, 32, 4, 12, 2)
+
+
+@pytest.mark.parametrize(
+    ("history", "taps", "basis", "unknowns"),
+    [(16, 13, 10, 8), (20, 16, 11, 8), (12, 10, 9, 7), (64, 51, 22, 17)],
+)
+def test_sizes_follow_from_the_history(history, taps, basis, unknowns):
+    assert Sizes.of(history) == Sizes(taps, basis, unknowns)
+
+
+def test_beams_too_far_from_each_other_are_not_pooled():
+    linear = LinearPrediction(16, 8, 1, 1)
+    products = torch.zeros(1, 3, 8)
+    products[..., 0] = 1  # one beam has power
+    pooled = linear._pool(products)[0, :, 0].detach()  # [system, beam]
+    first = linear.log_beam.exp()[:, :, 0].detach()
+    assert torch.allclose(pooled, first[:, [0, 1, 2, 2, 2, 2, 2, 1]] * torch.tensor([1, 1, 1, 0, 0, 0, 1, 1]))
 
 
 def test_it_has_no_relations(network):
-    with pytest.raises(ModelError, match="no relations"):
+    with pytest.raises(ModelError, match="csi-alm-light-ad has no relations"):
         network.predict(histories(1), relations=True)
     assert network.predict(histories(1)).future.shape == (1, 32, 4, 12, 2)
 
@@ -161,8 +179,8 @@ def test_it_has_no_relations(network):
 def test_bins_are_the_angle_delay_transform_and_go_back(network):
     history = histories(2)
     bins = network.to_bins(history)
-    expected = to_angle_delay(to_complex(history.numpy())).transpose(0, 5, 3, 1, 2, 4)
-    expected = expected.reshape(2, SHAPE.history, 2, -1)
+    expected = to_angle_delay(to_complex(history.numpy()), RADIO.array).transpose(0, 5, 3, 1, 2, 4)
+    expected = expected.reshape(2, RADIO.history, 2, -1)
     assert np.allclose(torch.complex(bins[:, :, 0], bins[:, :, 1]), expected, rtol=0, atol=1e-10)
     assert far(network.from_bins(bins), history) < 1e-10
 
@@ -170,10 +188,9 @@ def test_bins_are_the_angle_delay_transform_and_go_back(network):
 @pytest.mark.parametrize("ridge", [0.3, 30.0])
 def test_without_slepian_sequences_it_is_the_ridge_ar(network, ridge):
     """All Slepian sequences of a length are an orthonormal basis, in which the ridge is the same."""
-    csi = noisy(paths(2)[:, :, : SHAPE.history]) * 1e5
-    linear = LinearPrediction(
-        SHAPE.history, 4, 4, SHAPE.subcarriers, taps=FULL_RANK, basis=SHAPE.history, unknowns=FULL_RANK
-    )
+    csi = noisy(next(paths(2))) * 1e5
+    sizes = Sizes(taps=FULL_RANK, basis=RADIO.history, unknowns=FULL_RANK)
+    linear = LinearPrediction(RADIO.history, 4, 4, RADIO.subcarriers, sizes)
     bins = network.to_bins(torch.from_numpy(to_interleaved(csi)))
     floor = bins.square().sum(2).mean(1).flatten(1).numpy()
     floor = torch.from_numpy(np.median(floor, axis=1).astype(np.float32))[:, None, None]
@@ -188,14 +205,14 @@ def test_without_slepian_sequences_it_is_the_ridge_ar(network, ridge):
         first[:, 0] = 1  # of the systems
         solution = solve(Eliminated(*found, None, None), first)
         future = network.from_bins(apply(linear.extrapolate(solution, 4), coefficients))
-    expected = torch.from_numpy(to_interleaved(RidgeAr(FULL_RANK, ridge)(csi, 4)))
+    expected = torch.from_numpy(to_interleaved(RidgeAr(RADIO, FULL_RANK, ridge)(csi)))
     assert far(future, expected) < 1e-6
 
 
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**31), ridge=st.floats(0.01, 10))
 def test_components_add_up_to_the_solutions_of_all_orders(seed, ridge):
-    linear = LinearPrediction(16, 4, 4, 1, unknowns=6)
+    linear = LinearPrediction(16, 4, 4, 1, Sizes(taps=13, basis=10, unknowns=6))
     random = np.random.default_rng(seed)
     frames = random.standard_normal((linear.systems, 9, 7, 2)) @ [1, 1j]
     gram = frames.conj().swapaxes(1, 2) @ frames  # [S, 7, 7]: six unknowns and a target
@@ -215,22 +232,17 @@ def test_components_add_up_to_the_solutions_of_all_orders(seed, ridge):
 
 @pytest.mark.parametrize("deviation", [0.03, 0.3])
 def test_noise_is_inferred(network, deviation):
-    csi = paths(2)[:, :, : SHAPE.history] * 1e5
+    csi = next(paths(2)) * 1e5
     bins = network.to_bins(torch.from_numpy(to_interleaved(noisy(csi, deviation=deviation))))
     noise = network.linear(bins, network.linear.to_basis(bins)).noise
     expected = deviation**2 * np.mean(np.abs(csi) ** 2) / 2  # half of it in a real sample
     assert noise.flatten().tolist() == pytest.approx([expected] * 2, rel=0.1)
 
 
-def test_slepian_sequences_are_orthonormal_and_hold_slow_tones():
-    basis = slepian(16)[:, :10]
-    assert torch.allclose(basis.T @ basis, torch.eye(10, dtype=torch.float64), atol=1e-12)
-    tone = torch.cos(2 * torch.pi * 0.1 * torch.arange(16, dtype=torch.float64))
-    assert far(basis @ (basis.T @ tone), tone) < 1e-8
-
-
 def test_distance_on_a_ring():
     assert ring_distance(torch.arange(4), 4)[0].tolist() == [0, 1, 2, 1]
+    assert ring_distance(torch.arange(2), 2).tolist() == [[0, 1], [1, 0]]
+    assert ring_distance(torch.arange(1), 1).tolist() == [[0]]
 
 
 def test_pairs_compute_as_complex_numbers_do():

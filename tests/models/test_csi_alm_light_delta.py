@@ -3,10 +3,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgecsi.csi import CsiShape
 from edgecsi.models.csi_alm_light_delta import CsiAlmLightDelta
+from edgecsi.radio import ArrayGeometry, RadioSetting
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+SMALL = RadioSetting(array=ArrayGeometry(columns=1, rows=1), history=8, future=2, subcarriers=6)
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def rows(seed):
 
 
 def test_it_has_the_parameters_of_csi_alm_light():
-    student = CsiAlmLightDelta(CsiShape())
+    student = CsiAlmLightDelta(RadioSetting())
     assert sum(parameter.numel() for parameter in student.parameters()) == 348_596
 
 

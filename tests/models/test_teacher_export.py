@@ -5,13 +5,14 @@ import pytest
 import torch
 
 from edgecsi.export.onnx_graph import export_onnx
+from edgecsi.tasks import TASKS
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 @pytest.fixture(scope="module")
 def graph(teacher):
-    return export_onnx(teacher, teacher.shape)
+    return export_onnx(teacher, TASKS.get("csi"), teacher.radio)
 
 
 def test_the_exported_teacher_is_the_teacher(teacher, graph, csi):

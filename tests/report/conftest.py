@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from edgecsi.latency import summary
+from edgecsi.latency import timing_summary
 from edgecsi.latency.budgets import BUDGETS
 from edgecsi.latency.capacity import capacities
 from edgecsi.latency.comparison import compare
 from edgecsi.latency.environment import look
 from edgecsi.latency.plan import make_plan
-from edgecsi.latency.results import (
+from edgecsi.latency.report_schema import (
     Cell,
     Floor,
     GpuStages,
@@ -19,6 +19,7 @@ from edgecsi.latency.results import (
     Start,
     Subject,
 )
+from edgecsi.radio import RadioSetting
 
 HOSTILE = "</td><script>alert(1)</script><b onmouseover='x'>&amp;"
 
@@ -29,10 +30,9 @@ def times(seed, median_us, calls=7000):
 
 def cell(seed, setting, median_us, nmse_db):
     service = times(seed, median_us)
-    run = summary.run("back-to-back", service, service, BUDGETS, seconds=service.sum() / 1e6, rt_tuned=False)
-    paced = summary.run(
-        "paced", service, service, BUDGETS, seconds=9.0, rt_tuned=False, period_us=4 * median_us
-    )
+    facts = {"service_us": service, "budgets": BUDGETS, "rt_tuned": False}
+    run = timing_summary.run("back-to-back", service, seconds=service.sum() / 1e6, **facts)
+    paced = timing_summary.run("paced", service, seconds=9.0, period_us=4 * median_us, **facts)
     return Cell(
         setting=setting,
         scheduler="SCHED_OTHER",
@@ -43,7 +43,7 @@ def cell(seed, setting, median_us, nmse_db):
         outputs=OutputCheck(
             inputs=64, nmse_golden_db=nmse_db, nmse_untimed_db=nmse_db, nmse_timed_db=nmse_db, difference=0.0
         ),
-        gpu=[GpuStages(cuda_graph=True, stages={"enqueue": summary.timing(times(9, 17.0))})],
+        gpu=[GpuStages(cuda_graph=True, stages={"enqueue": timing_summary.timing(times(9, 17.0))})],
         runs=[run, paced],
     )
 
@@ -59,6 +59,8 @@ def latency():
         cells = [cell(number, s, median * s.users, -13.0 - number) for s in settings]
         row = Subject(name=name, kind=kind, engine="test", precision="fp32", digest="ab" * 32, cells=cells)
         subjects.append(row)
+    subjects[0].network, subjects[0].parameters, subjects[0].radio = "toy-net", 27_458, RadioSetting()
+    subjects[0].warnings = ["made for 10 to 100 km/h <only>"]
     subjects.append(Subject(name="gpu", kind="bundle", engine="t", precision="fp16", reason="no GPU <here>"))
     failed = Cell(setting=settings[0], reason="the engine returned NaN or infinity")
     subjects.append(Subject(name="nan", kind="bundle", engine="t", precision="fp32", cells=[failed]))
@@ -70,7 +72,7 @@ def latency():
         floors=[
             Floor(
                 setting=settings[0],
-                timing=summary.timing(times(8, 0.06)),
+                timing=timing_summary.timing(times(8, 0.06)),
                 longest_gap_us=123.0,
                 lost_share=0.01,
             )

@@ -8,7 +8,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from edgecsi.latency.results import LatencyReport
+from edgecsi.latency.report_schema import LatencyReport
 from edgecsi.report.latency_page import latency_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -122,6 +122,12 @@ def test_reasons_and_the_stamp_are_at_the_top(latency):
     assert "not RT-tuned" in head
     assert "gpu did not run: no GPU &lt;here&gt;" in head
     assert "nan: the engine returned NaN or infinity" in head
+
+
+def test_the_network_its_setting_and_its_warnings_are_shown(latency):
+    text = latency_page(latency)
+    assert "toy-net, 27,458 parameters, TDD, 4x4x2 array, 2.4 GHz" in text
+    assert "fast: warning: made for 10 to 100 km/h &lt;only&gt;" in text.partition("Verdicts")[0]
 
 
 def test_a_report_without_a_single_run_is_still_a_page(latency):

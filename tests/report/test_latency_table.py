@@ -35,6 +35,11 @@ def test_reasons_stamp_ratio_and_floor_are_said(text):
     assert "an empty call takes 0.06 us" in text
 
 
+def test_the_network_its_setting_and_its_warnings_are_said(text):
+    assert "fast: toy-net, 27,458 parameters, TDD, 4x4x2 array, 2.4 GHz" in text
+    assert "fast: warning: made for 10 to 100 km/h <only>" in text
+
+
 def test_markup_in_a_name_is_only_text(latency):
     row = latency.subjects[0].model_copy(update={"name": "[red]x[/red]"})
     console = Console(file=io.StringIO())

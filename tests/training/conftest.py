@@ -3,32 +3,34 @@ from collections.abc import Callable
 
 import pytest
 
-from edgecsi.training import Augmentation, TrainOptions
-from edgecsi.training.stage import TrainingData
-
-
-@pytest.fixture(scope="session")
-def clean(tiny_dataset) -> TrainingData:
-    """Four training users without noise."""
-    return TrainingData(tiny_dataset, max_users=4)
-
-
-@pytest.fixture(scope="session")
-def noisy(tiny_dataset) -> TrainingData:
-    """Four training users in two noise draws."""
-    return TrainingData(tiny_dataset, max_users=4, augmentation=Augmentation((5.0, 20.0), draws=2, seed=3))
+from edgecsi.training import TrainOptions
+from edgecsi.training.batches import open_source
 
 
 @pytest.fixture(scope="session")
 def options() -> TrainOptions:
-    """A short training."""
-    return TrainOptions(epochs=3, batch_users=8, batch_antennas=8, learning_rate=3e-3)
+    """A short training of four users in two noise draws."""
+    return TrainOptions(
+        epochs=3,
+        batch_users=8,
+        learning_rate=3e-3,
+        max_users=4,
+        snr_db=(5.0, 20.0),
+        noise_draws=2,
+        seed=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def clean(options) -> TrainOptions:
+    """The same without noise."""
+    return options.model_copy(update={"snr_db": None, "noise_draws": 1})
 
 
 @pytest.fixture
-def source(noisy, options):
+def source(tiny_dataset, options):
     """The batch source of the noisy data."""
-    with noisy.open(options.batch_users, options.batch_antennas) as source:
+    with open_source(tiny_dataset, options, options.batch_users) as source:
         yield source
 
 

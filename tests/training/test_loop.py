@@ -7,30 +7,21 @@ import torch
 from edgecsi.errors import ModelError
 from edgecsi.models import build_network
 from edgecsi.models.folder import load_trained_state
-from edgecsi.models.losses import user_nmse
-from edgecsi.training import fit
-from edgecsi.training.csi_alm import TeacherTask
+from edgecsi.training import NetworkChoice
 from edgecsi.training.evaluation import evaluate, network_predictor
-from edgecsi.training.loop import autocast
-from edgecsi.training.stage import config_of
+from edgecsi.training.loop import autocast, fit
+from edgecsi.training.loss import NmseLoss, over_users
+from edgecsi.training.train import new_config
 
 
-class StudentTask(torch.nn.Module):
-    """Supervised training of the student: the fast network for tests of the loop."""
-
-    def __init__(self, network):
-        super().__init__()
-        self.network = network
-
-    def forward(self, batch):
-        nmse = user_nmse(self.network(batch.history), batch.future).mean()
-        return {"loss": nmse, "nmse": nmse.detach()}
+def network_of(source, name, backbone=None):
+    torch.manual_seed(0)
+    return build_network(new_config(NetworkChoice(network=name, backbone=backbone), source.dataset.radio))
 
 
 @pytest.fixture
 def student(source):
-    torch.manual_seed(0)
-    return build_network(config_of("csi-alm-light", source.dataset.path, seed=0))
+    return network_of(source, "csi-alm-light")
 
 
 @pytest.fixture
@@ -38,8 +29,8 @@ def train(student, source, options, tmp_path):
     """Train the student; returns best weights and log."""
 
     def run(**changes):
-        changed = replace(options, **changes)
-        return fit("student", StudentTask(student), student, source, changed, tmp_path / "run", "")
+        changed = options.model_copy(update=changes)
+        return fit("student", NmseLoss(student, "nmse"), student, source, changed, tmp_path / "run", "")
 
     return run
 
@@ -51,9 +42,8 @@ def test_loss_and_validation_go_down(train):
 
 
 def test_the_teachers_loss_goes_down(source, options, tmp_path):
-    torch.manual_seed(0)
-    teacher = build_network(config_of("csi-alm", source.dataset.path, 0, "random"))
-    _, log = fit("teacher", TeacherTask(teacher, "nmse"), teacher, source, options, tmp_path / "run", "")
+    teacher = network_of(source, "csi-alm", "random")
+    _, log = fit("teacher", NmseLoss(teacher, "nmse"), teacher, source, options, tmp_path / "run", "")
     assert log[-1]["loss"] < log[0]["loss"]
     assert {"loss", "nmse", "alignment"} <= set(log[0])
     assert log[0]["loss"] == pytest.approx(log[0]["nmse"] - 0.01 * log[0]["alignment"])
@@ -69,8 +59,9 @@ def test_every_epoch_is_in_the_log_file(train, tmp_path):
 def test_validation_is_the_nmse_of_the_evaluation(train, student, source):
     best, log = train(epochs=1)
     load_trained_state(student, best)
-    report = evaluate(network_predictor(student), source.dataset, source.validation, source.augmentation)
-    assert log[0]["validation_nmse_mean_db"] == pytest.approx(report.nmse_mean_db, abs=1e-4)
+    predict = network_predictor(student, source.task)
+    report = evaluate(predict, source.dataset, source.validation, source.augmentation)
+    assert log[0]["validation_nmse_mean_db"] == pytest.approx(report.mean_db, abs=1e-4)
 
 
 def test_the_best_weights_by_validation_are_kept(train, student, source):
@@ -78,8 +69,9 @@ def test_the_best_weights_by_validation_are_kept(train, student, source):
     values = [row["validation_nmse_mean_db"] for row in log]
     assert min(values) < values[-1], "the last epoch must not be the best, or this shows nothing"
     load_trained_state(student, best)
-    report = evaluate(network_predictor(student), source.dataset, source.validation, source.augmentation)
-    assert report.nmse_mean_db == pytest.approx(min(values), abs=1e-4)
+    predict = network_predictor(student, source.task)
+    report = evaluate(predict, source.dataset, source.validation, source.augmentation)
+    assert report.mean_db == pytest.approx(min(values), abs=1e-4)
 
 
 def test_it_stops_when_validation_gets_no_better(train):
@@ -96,7 +88,7 @@ def test_divergence_is_told_in_one_line(train):
     assert "1e+06" in str(caught.value)
 
 
-class Breaking(StudentTask):
+class Breaking(NmseLoss):
     """A finite loss whose gradient is NaN, as of a square root at zero."""
 
     def forward(self, batch):
@@ -107,7 +99,7 @@ class Breaking(StudentTask):
 def test_weights_that_became_nan_at_the_last_step_are_told(student, source, options, tmp_path):
     one_step = replace(source, batch_users=100)
     with pytest.raises(ModelError, match="training diverged: the validation NMSE is nan"):
-        fit("student", Breaking(student), student, one_step, options, tmp_path / "run", "")
+        fit("student", Breaking(student, "nmse"), student, one_step, options, tmp_path / "run", "")
     assert not (tmp_path / "run").exists()
 
 
@@ -122,3 +114,13 @@ def test_auto_precision_leaves_small_networks_on_a_cpu_in_fp32(student):
         assert not torch.is_autocast_enabled("cpu")
     with autocast(student, "bf16"):
         assert torch.is_autocast_enabled("cpu")
+
+
+def test_the_log_objective_counts_a_decibel_alike_for_every_user():
+    nmse = torch.tensor([1e-3, 0.5])
+    before = over_users(nmse, "log-nmse")
+    for user in (0, 1):
+        better = nmse.clone()
+        better[user] /= 2
+        assert (before - over_users(better, "log-nmse")).item() == pytest.approx(0.15, abs=0.003)
+    assert over_users(nmse, "nmse").item() == pytest.approx(0.2505)

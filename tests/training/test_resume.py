@@ -1,25 +1,33 @@
 import json
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from edgecsi.cli import cli
-from edgecsi.training import Augmentation
-from edgecsi.training.csi_alm import TeacherTask, train_teacher
-from edgecsi.training.loop import TrainOptions
-from edgecsi.training.stage import TrainingData, config_of, train_network, work_folder
+from edgecsi.errors import ModelError
+from edgecsi.training import NetworkChoice, TrainOptions
+from edgecsi.training.loss import NmseLoss
+from edgecsi.training.train import fit_network, train_network, work_folder
 
 OPTIONS = TrainOptions(
-    epochs=5, batch_users=4, batch_antennas=8, learning_rate=1e-3, precision="fp32", seed=5
+    epochs=5,
+    batch_users=4,
+    learning_rate=1e-3,
+    precision="fp32",
+    max_users=2,
+    snr_db=(5.0, 20.0),
+    noise_draws=2,
+    seed=5,
 )
+TEACHER = NetworkChoice(network="csi-alm", backbone="random")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -33,16 +41,16 @@ def one_thread():
     torch.set_num_threads(threads)
 
 
-@pytest.fixture(scope="module")
-def data(tiny_dataset):
-    return TrainingData(tiny_dataset, 2, Augmentation((5.0, 20.0), draws=2, seed=5))
+@pytest.fixture(autouse=True)
+def everything_is_heard(caplog):
+    caplog.set_level(logging.INFO, "edgecsi")
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(data, tmp_path_factory):
+def uninterrupted(tiny_dataset, tmp_path_factory):
     """The model folder of a training that nobody disturbed; its teacher has dropout, so chance plays."""
     folder = tmp_path_factory.mktemp("uninterrupted") / "teacher"
-    train_teacher(data, "random", None, OPTIONS, folder)
+    train_network(TEACHER, tiny_dataset, OPTIONS, folder)
     return folder
 
 
@@ -65,10 +73,10 @@ def assert_same_run(folder, other):
     assert not work_folder(folder).exists()
 
 
-def test_kill_9_and_again_gives_the_same_curve_and_weights(uninterrupted, data, tmp_path, capfd):
+def test_kill_9_and_again_gives_the_same_curve_and_weights(uninterrupted, tiny_dataset, tmp_path, caplog):
     teacher = tmp_path / "teacher"
     arguments = (
-        f"train csi-alm --data {data.path} --backbone random --max-users 2 --snr-db 5-20 --noise-draws 2 "
+        f"train csi-alm --data {tiny_dataset} --backbone random --max-users 2 --snr-db 5-20 --noise-draws 2 "
         f"--epochs 5 --batch-users 4 --batch-antennas 8 --learning-rate 1e-3 --precision fp32 --seed 5 "
         f"-o {teacher}"
     ).split()
@@ -81,7 +89,7 @@ def test_kill_9_and_again_gives_the_same_curve_and_weights(uninterrupted, data, 
     assert not teacher.exists()
 
     cli.main(arguments, standalone_mode=False)
-    assert "csi-alm: resuming after epoch" in capfd.readouterr().err
+    assert "csi-alm: resuming after epoch" in caplog.text
     assert_same_run(teacher, uninterrupted)
 
 
@@ -89,7 +97,7 @@ class Power(Exception):
     """The plug is pulled."""
 
 
-class FailingTask(TeacherTask):
+class FailingLoss(NmseLoss):
     """Ends in the third epoch, as a crash would."""
 
     batches = 0
@@ -102,12 +110,13 @@ class FailingTask(TeacherTask):
 
 
 @pytest.fixture(scope="module")
-def broken_off(data, tmp_path_factory):
+def broken_off(tiny_dataset, tmp_path_factory):
     """What a training leaves that broke off in its third epoch."""
     folder = tmp_path_factory.mktemp("broken") / "teacher"
-    config = config_of("csi-alm", data.path, OPTIONS.seed, "random")
     with pytest.raises(Power):
-        train_network(config, lambda network: FailingTask(network, "nmse"), data, OPTIONS, folder)
+        fit_network(
+            TEACHER, tiny_dataset, OPTIONS, folder, lambda network, source: FailingLoss(network, "nmse")
+        )
     return work_folder(folder)
 
 
@@ -120,21 +129,32 @@ def interrupted(broken_off, tmp_path):
     return folder
 
 
-def test_a_damaged_checkpoint_is_redone_from_the_start(interrupted, uninterrupted, data, capfd):
+def test_a_damaged_checkpoint_is_redone_from_the_start(interrupted, uninterrupted, tiny_dataset, caplog):
     weights = work_folder(interrupted) / "checkpoint" / "last.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    train_teacher(data, "random", None, OPTIONS, interrupted)
-    assert "resuming" not in capfd.readouterr().err
+    train_network(TEACHER, tiny_dataset, OPTIONS, interrupted)
+    assert "resuming" not in caplog.text
     assert_same_run(interrupted, uninterrupted)
 
 
-def test_other_options_start_anew(interrupted, data, capfd):
-    train_teacher(data, "random", None, replace(OPTIONS, epochs=1), interrupted)
-    assert "resuming" not in capfd.readouterr().err
+def test_other_options_start_anew(interrupted, tiny_dataset, caplog):
+    train_network(TEACHER, tiny_dataset, OPTIONS.model_copy(update={"epochs": 1}), interrupted)
+    assert "resuming" not in caplog.text
     assert len(curve(interrupted)) == 1
 
 
-def test_other_data_start_anew(interrupted, uninterrupted, data, capfd):
-    train_teacher(replace(data, augmentation=Augmentation()), "random", None, OPTIONS, interrupted)
-    assert "resuming" not in capfd.readouterr().err
+def test_other_noise_starts_anew(interrupted, uninterrupted, tiny_dataset, caplog):
+    clean = OPTIONS.model_copy(update={"snr_db": None, "noise_draws": 1})
+    train_network(TEACHER, tiny_dataset, clean, interrupted)
+    assert "resuming" not in caplog.text
     assert curve(interrupted) != curve(uninterrupted)
+
+
+def test_another_number_of_processes_is_refused(interrupted, tiny_dataset):
+    record = work_folder(interrupted) / "checkpoint" / "progress.json"
+    content = json.loads(record.read_text())
+    content["progress"]["processes"] = 2
+    record.write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"ran in 2 processes, and 1 would go on differently: start 2 again"):
+        train_network(TEACHER, tiny_dataset, OPTIONS, interrupted)
+    assert len(curve(work_folder(interrupted))) == 2

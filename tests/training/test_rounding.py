@@ -8,12 +8,12 @@ from command_line import edgecsi
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edgecsi.csi import CsiShape
 from edgecsi.models import load
 from edgecsi.models.csi_alm_light import CsiAlmLight
+from edgecsi.radio import ArrayGeometry, RadioSetting
 from edgecsi.training.rounding import round_activations, significant
 
-SMALL = CsiShape(antennas=2, history=8, future=2, subcarriers=6)
+SMALL = RadioSetting(history=8, future=2, subcarriers=6, array=ArrayGeometry(columns=1, rows=1))
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_student_is_trained_with_rounded_activations(tiny_dataset, tmp_path):
     networks = []
     for bits in ((), ("--activation-bits", "3")):
         folder = tmp_path / f"student{len(bits)}"
-        done = edgecsi("train", "direct", "--network", "csi-alm-light", *tiny, *bits, "-o", folder)
+        done = edgecsi("train", "csi-alm-light", *tiny, *bits, "-o", folder)
         assert done.code == 0, done.stderr
         networks.append(load(folder))
     weights = [network.to_features.weight for network in networks]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
+
+from edgecsi.models.baselines.baseline import BASELINES, Baseline
 
 
 def phase_rotation(history: NDArray[np.complex64], steps: int) -> NDArray[np.complex64]:
@@ -16,3 +20,13 @@ def phase_rotation(history: NDArray[np.complex64], steps: int) -> NDArray[np.com
     ahead = np.arange(1, steps + 1)
     rotation = np.exp(1j * np.angle(lag1)[:, None] * ahead).astype(np.complex64)
     return history[:, :, -1:] * rotation[:, None, :, None]
+
+
+BASELINES.register(
+    Baseline(
+        name="phase_rotation",
+        title="phase rotation",
+        choose=lambda users, radio: partial(phase_rotation, steps=radio.future),
+        module=__name__,
+    )
+)

@@ -1,0 +1,1 @@
+"""Engine libraries, one file each, with its row: see :class:`edgecsi.runtime.engine.EngineRow`."""
