@@ -81,12 +81,17 @@ class Signature(_Strict):
 
 
 class NetworkFacts(_Strict):
-    """The network that the engine was built from. adapters: how many of the parameters are in adapters."""
+    """The network that the engine was built from.
+
+    adapters: how many of the parameters are in adapters. doppler_band: largest Doppler shift that it can
+    predict, in cycles per sample; None: what it was trained on decides.
+    """
 
     name: Text
     parameters: PositiveInt
     adapters: Annotated[int, Field(ge=0)] = 0
     trained: TrainedRange | None = None  # what it was made for; None: not recorded
+    doppler_band: Annotated[float, Field(gt=0)] | None = None
 
 
 class EngineFacts(_Strict):

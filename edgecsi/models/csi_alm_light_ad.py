@@ -7,12 +7,14 @@ infers by itself: one network serves every SNR. For FDD the uplink predicted so 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from edgecsi.errors import ModelError
 from edgecsi.models.band_extension import BandExtension
 from edgecsi.models.baselines.band_ar import gap_subcarriers, why_not_beyond_band
 from edgecsi.models.complex_pair import Complex, as_real, dft, inverse_dft
@@ -29,12 +31,19 @@ if TYPE_CHECKING:
 
 SOFT_FLOOR = 0.3  # noise variances added before a logarithm: nothing below the noise is told apart
 LOG_SCALE = 0.3  # brings the logarithms to about 1
+MARGIN = 1.1  # of the Doppler band over the fastest user's shift: the edges of a band are predicted worst
 
 
 class CsiAlmLightAdOptions(NetworkOptions):
-    """Its size."""
+    """Its size, and the Doppler shifts that it can predict."""
 
     width: int = Field(64, ge=1, le=4096, description="Channels of the network that weighs the solutions.")
+    doppler_band: float = Field(
+        BAND,
+        gt=0,
+        le=0.4,
+        description="Largest Doppler shift in cycles per sample; if not given, what training users need.",
+    )
 
 
 class CsiAlmLightAd(nn.Module):
@@ -43,11 +52,13 @@ class CsiAlmLightAd(nn.Module):
     def __init__(self, radio: RadioSetting, options: CsiAlmLightAdOptions = CsiAlmLightAdOptions()) -> None:
         super().__init__()
         array, subcarriers, width = radio.array, radio.subcarriers, options.width
-        self.radio = radio
+        self.radio, self.doppler_band = radio, options.doppler_band
         self.antennas, self.beams, self.polarisations = array.antennas, array.beams, array.polarisations
         self.register_buffer("to_delays", delay_transform(subcarriers), persistent=False)
         self.register_buffer("to_beams", beam_transform(array), persistent=False)
-        self.linear = LinearPrediction(radio.history, array.columns, array.rows, subcarriers)
+        self.linear = LinearPrediction(
+            radio.history, array.columns, array.rows, subcarriers, band=options.doppler_band
+        )
         systems, sizes = self.linear.systems, self.linear.sizes
         self.embedding = nn.Linear(sizes.basis + systems * sizes.unknowns + 1, width)
         self.context = nn.Linear(width, width)
@@ -171,8 +182,17 @@ def why_not(radio: RadioSetting) -> str | None:
     return why_not_predicted(radio.history) or beyond
 
 
+def options_for(radio: RadioSetting, fastest_kmh: float) -> dict[str, float]:
+    """The Doppler band that users of this speed take, where the usual one is too narrow for them."""
+    wanted = MARGIN * radio.doppler_cycles(fastest_kmh)
+    return {"doppler_band": math.ceil(wanted * 100) / 100} if wanted > MARGIN * BAND else {}
+
+
 def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
-    return CsiAlmLightAd(config.radio, CsiAlmLightAdOptions(**config.options))
+    options = CsiAlmLightAdOptions(**config.options)
+    if why := why_not_predicted(config.radio.history, options.doppler_band):
+        raise ModelError(f"csi-alm-light-ad with a Doppler band of {options.doppler_band:g} {why}")
+    return CsiAlmLightAd(config.radio, options)
 
 
 NETWORKS.register(
@@ -183,7 +203,7 @@ NETWORKS.register(
         options=CsiAlmLightAdOptions,
         requires_array=True,
         requires_fp32_solver=True,
-        doppler_band=BAND,
+        options_for=options_for,
         why_not=why_not,
         module=__name__,
     )

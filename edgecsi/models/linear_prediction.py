@@ -26,7 +26,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from edgecsi.models.complex_pair import Complex
-from edgecsi.models.slepian import Sizes, slepian
+from edgecsi.models.slepian import BAND, Sizes, slepian
 
 NOISE_FLOOR = 1e-6  # of the mean power
 FP32_RIDGE = 1e-5  # of what is summed in an unknown's power: FP32 tells less apart
@@ -69,9 +69,10 @@ class LinearPrediction(nn.Module):
         rows: int,
         delays: int,
         sizes: Sizes | None = None,
+        band: float = BAND,
     ) -> None:
         super().__init__()
-        self.sizes = sizes or Sizes.of(history)
+        self.sizes = sizes or Sizes.of(history, band)
         taps, basis, unknowns = self.sizes.taps, self.sizes.basis, self.sizes.unknowns
         self.beams, self.unknowns = columns * rows, unknowns
         self.systems = len(DELAY_POOLING)
@@ -79,7 +80,7 @@ class LinearPrediction(nn.Module):
         self.log_beam = nn.Parameter(torch.tensor(BEAM_POOLING).log())
         self.log_ridge = nn.Parameter(torch.full((self.systems, unknowns, 1), RIDGE).log())
 
-        sequences, low = slepian(history), slepian(taps)[:, :unknowns]
+        sequences, low = slepian(history, band), slepian(taps, band)[:, :unknowns]
         whole, beyond = sequences[:, :basis], sequences[:, basis:]
         self._constant("basis", whole.T)
         self._constant("beyond", beyond.T)

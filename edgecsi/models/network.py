@@ -14,9 +14,9 @@ A network is an `nn.Module` like :class:`edgecsi.models.prediction.TaskNetwork`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,6 +37,11 @@ class NetworkOptions(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
+def no_options(radio: RadioSetting, fastest_kmh: float) -> Mapping[str, Any]:
+    """`options_for` of what takes the same options everywhere."""
+    return {}
+
+
 def any_setting(radio: RadioSetting) -> None:
     """`why_not` of what works in every radio setting."""
 
@@ -49,8 +54,8 @@ class Network:
     options: class of its own options. backbone: it stands on an LLM. relations: it has self-attention to
     distil from and into. requires_array: it computes with the array's geometry. requires_fp32_solver: it
     solves equations that INT8 and BF16 would spoil. native_kernels: engines native-* have kernels for it.
-    doppler_band: largest Doppler shift that it can predict, in cycles per sample; None: what it was trained
-    on decides. why_not: radio setting -> why it can't do that one, None when it can; see also
+    options_for: (radio setting, speed of the fastest training user in km/h) -> options that these ask for,
+    where nobody names them. why_not: radio setting -> why it can't do that one, None when it can; see also
     :meth:`cannot`. module: of its file.
     """
 
@@ -64,7 +69,7 @@ class Network:
     requires_array: bool = False
     requires_fp32_solver: bool = False
     native_kernels: bool = False
-    doppler_band: float | None = None
+    options_for: Callable[[RadioSetting, float], Mapping[str, Any]] = no_options
     duplexes: tuple[Duplex, ...] = ("tdd", "fdd")
     why_not: Callable[[RadioSetting], str | None] = any_setting
     module: str = field(default="", compare=False)

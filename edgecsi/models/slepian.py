@@ -18,14 +18,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-BAND = 0.12  # one-sided, in cycles per sample: 108 km/h at 2.4 GHz and 0.5 ms
+BAND = 0.12  # one-sided, in cycles per sample, unless told otherwise: 108 km/h at 2.4 GHz and 0.5 ms
 TAPS_SHARE = 0.8  # of the history are the past samples from which the next one is predicted
 # How many sequences N samples take: as many as the band has room for, 2 N BAND (the time-bandwidth product),
 # and some more for what its edges leave: of a history the power of all but noise, of past samples that of all
 # which FP32 can tell from rounding.
 BASIS_BEYOND, UNKNOWNS_BEYOND = 6, 4
-# Those of 13 and 16 samples as the shipped networks have always had them: eigenvectors of the kernel, which
-# leaves open how those without power in the band are turned. With others they predict alike to -90 dB only.
+# Those of BAND and 13 or 16 samples as the shipped networks have always had them: eigenvectors of the kernel,
+# which leaves open how those without power in the band are turned. With others they predict alike to -90 dB.
 KEPT = Path(__file__).parent / "slepian.npz"
 DIGITS = 10  # behind the point; FP32 has no more, and what a library adds by rounding is further behind
 
@@ -41,9 +41,9 @@ class Sizes:
     unknowns: int
 
     @classmethod
-    def of(cls, history: int) -> Sizes:
-        """For a history of so many samples: 13, 10 and 8 for 16."""
-        taps, room = round(TAPS_SHARE * history), 2 * BAND
+    def of(cls, history: int, band: float = BAND) -> Sizes:
+        """For a history of so many samples and a band in cycles per sample: 13, 10 and 8 for 16 and BAND."""
+        taps, room = round(TAPS_SHARE * history), 2 * band
         return cls(
             taps,
             basis=math.ceil(room * history) + BASIS_BEYOND,
@@ -51,18 +51,18 @@ class Sizes:
         )
 
 
-def why_not_predicted(history: int) -> str | None:
-    """Why a history of so many samples can't be predicted; None when it can."""
-    if Sizes.of(history).basis < history:
+def why_not_predicted(history: int, band: float = BAND) -> str | None:
+    """Why a history of so many samples can't be predicted; None when it can. band: in cycles per sample."""
+    if Sizes.of(history, band).basis < history:
         return None  # what lies beyond the basis tells the noise
-    least = next(n for n in range(1, 100) if Sizes.of(n).basis < n)
+    least = next(n for n in range(1, 1000) if Sizes.of(n, band).basis < n)
     return f"needs {least} samples of history to tell noise from paths, not {history}"
 
 
-def slepian(samples: int) -> Tensor:
-    """All sequences, those with the most power below BAND first, orthonormal: float64 [samples, samples]."""
-    kept = _kept()
-    return torch.from_numpy(kept[samples] if samples in kept else _computed(samples))
+def slepian(samples: int, band: float = BAND) -> Tensor:
+    """All sequences, those with most power below `band` first, orthonormal: float64 [samples, samples]."""
+    kept = _kept() if band == BAND else {}
+    return torch.from_numpy(kept[samples] if samples in kept else _computed(samples, band))
 
 
 @cache
@@ -71,10 +71,10 @@ def _kept() -> dict[int, NDArray[np.float64]]:
         return {int(name): file[name] for name in file}
 
 
-def _computed(samples: int) -> NDArray[np.float64]:
+def _computed(samples: int, band: float = BAND) -> NDArray[np.float64]:
     place = np.arange(samples)
     beside = place[1:] * (samples - place[1:]) / 2
-    diagonal = ((samples - 1) / 2 - place) ** 2 * np.cos(2 * np.pi * BAND)
+    diagonal = ((samples - 1) / 2 - place) ** 2 * np.cos(2 * np.pi * band)
     matrix = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
     sequences = np.linalg.eigh(matrix)[1][:, ::-1]  # eigenvalues ascend
     parity = (-1.0) ** place  # sequence 0 is even, sequence 1 odd

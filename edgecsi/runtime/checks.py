@@ -19,6 +19,7 @@ from edgecsi.runtime.engine import Precision
 from edgecsi.runtime.limits import (
     Decibels,
     agreement_limits,
+    beyond_rounding,
     invariance_limits,
     repeat_limits,
     resolution,
@@ -103,13 +104,14 @@ def conditions(golden: Users) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 def loss_checks(
     prediction: Array, golden: Users, task: Task, bounds: GoalBounds, student_db: Sequence[float]
 ) -> Iterator[Check]:
-    """What is lost in NMSE against the student, overall and in the worst row of every grouping."""
+    """What is lost in NMSE against the student beyond rounding, overall and in each grouping's worst row."""
     assert golden.student is not None
     resolved = resolution(task, student_db)
     for condition, mask in conditions(golden):
         users = golden[mask]
-        engine = task.energies(prediction[mask], users.targets)
         student = task.energies(golden.student[mask], users.targets)
+        measured = task.energies(prediction[mask], users.targets)
+        engine = beyond_rounding(measured, student, np.asarray(student_db)[mask])
         everybody = np.full(len(users), "all")
         if bounds.max_nmse_loss_db is not None:
             found = loss(engine, student, everybody, resolved[mask])

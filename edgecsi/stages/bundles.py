@@ -110,13 +110,8 @@ def place_bundle(
     return write_bundle(path, manifest, files), True
 
 
-def range_warnings(
-    network: NetworkFacts, radio: RadioSetting, speeds_kmh: Sequence[float], doppler_band: float | None
-) -> list[str]:
-    """What lies beyond what a network was made for. speeds_kmh: of the users that it is tested on.
-
-    doppler_band: that it can predict, one-sided, in cycles per sample; None: any.
-    """
+def range_warnings(network: NetworkFacts, radio: RadioSetting, speeds_kmh: Sequence[float]) -> list[str]:
+    """What lies beyond what a network was made for. speeds_kmh: of the users that it is tested on."""
     speeds = np.asarray(speeds_kmh, float)
     lines = []
     if network.trained is not None and (beyond := network.trained.beyond(speeds)).any():
@@ -126,12 +121,12 @@ def range_warnings(
             f"{speeds[beyond].max():g} km/h, are beyond the {low:g} to {high:g} km/h that {network.name} was "
             "trained for"
         )
-    if doppler_band is not None:
-        limit = radio.speed_at(doppler_band)
+    if network.doppler_band is not None:
+        limit = radio.speed_at(network.doppler_band)
         if (fast := speeds > limit).any():
             lines.append(
                 f"{fast.sum()} of {len(speeds)} test users are faster than {limit:.0f} km/h, where "
-                f"{network.name}'s Doppler band of {doppler_band:g} cycles per sample ends at "
+                f"{network.name}'s Doppler band of {network.doppler_band:g} cycles per sample ends at "
                 f"{radio.carrier_hz / 1e9:g} GHz and {radio.step_ms:g} ms: it can't predict them"
             )
     return lines

@@ -32,6 +32,7 @@ def run(options: Options, inputs: Mapping[str, Path], out: Path) -> None:
         "name": config.name,
         "parameters": sum(value.numel() for value in parameters.values()),
         "adapters": sum(value.numel() for name, value in parameters.items() if "lora_" in name),
+        "doppler_band": getattr(network, "doppler_band", None),
         "trained": config.trained and config.trained.model_dump(mode="json"),
         "task": config.task.name,
         "radio": config.radio.model_dump(mode="json"),

@@ -81,17 +81,15 @@ class Outcome:
 
     def _subject(self) -> tuple[Subject, TestSet]:
         from edgecsi.channel import Dataset
-        from edgecsi.models.network import NETWORKS
         from edgecsi.stages.tested_users import indices_under_test
 
         facts = read_json(self.plan.cache.path(self.plan.graph) / graph_stage.FACTS)
         network = NetworkFacts(**{name: facts[name] for name in NetworkFacts.model_fields})
         with Dataset.open(self.plan.data.path) as dataset:
             users = indices_under_test(dataset)
-            band = NETWORKS.get(network.name).doppler_band
             columns = dataset.columns(users)
             speeds = columns["speed_kmh"].tolist() if "speed_kmh" in columns else []
-            warnings = [*self.plan.warnings, *range_warnings(network, dataset.radio, speeds, band)]
+            warnings = [*self.plan.warnings, *range_warnings(network, dataset.radio, speeds)]
             subject = Subject(dataset.task, dataset.radio, network, tuple(warnings))
             return subject, TestSet(id=f"{dataset.digest} test", users=len(users))
 

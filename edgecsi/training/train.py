@@ -61,8 +61,11 @@ def fit_network(
     with open_source(data, options, options.batch_users, row.requires_array) as source:
         if row.task != source.task.name:
             raise ModelError(f"{row.name} is for task {row.task}, but {data} holds task {source.task.name}")
+        trained = trained_range(source)
+        asked = row.options_for(source.dataset.radio, trained.speed_kmh[1])
+        choice = choice.model_copy(update={"network_options": {**asked, **choice.network_options}})
         config = new_config(choice, source.dataset.radio, options.seed)
-        config.trained = trained_range(source)
+        config.trained = trained
         torch.manual_seed(options.seed)
         network, origin = _first_network(config, source.dataset, options)
         network = network.to(state.device)

@@ -74,3 +74,13 @@ def test_the_constants_of_the_array_student_are_those_of_every_kind_of_cpu():
     ]
     assert told[0].splitlines() == told[1].splitlines()
     assert len(told[0].splitlines()) > 20
+
+
+@pytest.mark.parametrize("band", [0.05, 0.2, 0.3])
+def test_another_band_holds_its_own_tones(band):
+    sizes = module.Sizes.of(20, band)
+    basis = slepian(20, band)[:, : sizes.basis]
+    tone = torch.cos(2 * torch.pi * 0.9 * band * torch.arange(20, dtype=torch.float64))
+    assert far(basis @ (basis.T @ tone), tone) < 1e-6
+    fast = torch.cos(2 * torch.pi * 0.48 * torch.arange(20, dtype=torch.float64))
+    assert far(basis @ (basis.T @ fast), fast) > 0.3
