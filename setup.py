@@ -20,7 +20,7 @@ EXTRAS = {
         "scipy>=1.13",
         "onnx>=1.19",
         "onnxscript>=0.5",
-        "sionna-no-rt>=2.2,<3",
+        "sionna-no-rt>=2.2,<3; python_version >= '3.11'",
     ],
     "openvino": ["openvino>=2025.4", "onnx>=1.19"],
     # Full TensorRT: its wheels come from NVIDIA's index, and it builds only where there is a GPU.
@@ -82,7 +82,7 @@ setup(
         "pydantic>=2.6",
         "pyyaml>=6",
         "filelock>=3.13",
-        "onnxruntime>=1.22",
+        "onnxruntime>=1.23",
     ],
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["edgecsi=edgecsi.cli:main"]},

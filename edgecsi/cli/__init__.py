@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 import importlib
+import re
 import sys
+from importlib import metadata
 
 import click
 
@@ -76,7 +78,7 @@ def cli(ctx: click.Context, debug: bool, plugins: tuple[str, ...], log_level: st
 
 def main() -> None:
     """Entry point: turns the user's errors into one line and an exit code."""
-    debug = "--debug" in sys.argv[1:2]
+    debug = "--debug" in sys.argv[1:]
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
@@ -101,6 +103,10 @@ def _one_line(error: BaseException) -> str:
 
 
 def _extra_hint(module: str) -> str:
-    extra = {"openvino": "openvino", "tensorrt": "tensorrt", "gguf": "smollm2", "pycuda": "gpu"}
-    name = extra.get(module.split(".")[0], "train")
-    return f"pip install 'edgecsi[{name}]'"
+    """The extra of this package that brings a module, as its metadata say."""
+    for requirement in metadata.requires("edgecsi") or ():
+        name, _, marker = requirement.partition(";")
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", marker)
+        if extra and name.startswith(module.partition(".")[0]):
+            return f"pip install 'edgecsi[{extra[1]}]'"
+    return f"pip install {module}"

@@ -18,6 +18,7 @@ from edgecsi.metrics import Energies, GoalBounds, loss
 from edgecsi.runtime.engine import Precision
 from edgecsi.runtime.limits import (
     Decibels,
+    PerUser,
     agreement_limits,
     beyond_rounding,
     invariance_limits,
@@ -55,8 +56,8 @@ def judge(
     task: Task,
     precision: Precision,
     bounds: GoalBounds,
-    student_db: Sequence[float],
-    engine_db: Sequence[float] | None = None,
+    student_db: PerUser,
+    engine_db: PerUser | None = None,
 ) -> list[Check]:
     """Hold an engine against its student on the golden users.
 
@@ -102,7 +103,7 @@ def conditions(golden: Users) -> Iterator[tuple[str, NDArray[np.bool_]]]:
 
 
 def loss_checks(
-    prediction: Array, golden: Users, task: Task, bounds: GoalBounds, student_db: Sequence[float]
+    prediction: Array, golden: Users, task: Task, bounds: GoalBounds, student_db: PerUser
 ) -> Iterator[Check]:
     """What is lost in NMSE against the student beyond rounding, overall and in each grouping's worst row."""
     assert golden.student is not None

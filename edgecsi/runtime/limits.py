@@ -23,6 +23,7 @@ from edgecsi.runtime.engine import Precision
 from edgecsi.tasks import Task
 
 Decibels = NDArray[np.float64]  # [user]
+PerUser = Sequence[float] | Decibels
 
 MARGIN_DB = 10.0  # beyond what was measured: another CPU or number of threads adds in another order
 REPEAT_DB = -120.0  # FP32's own rounding (2^-24 is -144 dB) after some hundred operations in a row
@@ -39,27 +40,27 @@ def last_bits(values: NDArray[np.float32], draws: int, seed: int = 0) -> NDArray
     return np.stack(moved)
 
 
-def agreement_limits(precision: Precision, student_db: Sequence[float]) -> Decibels:
+def agreement_limits(precision: Precision, student_db: PerUser) -> Decibels:
     """Largest error against the student where an engine is built, per user."""
     return np.maximum(precision.agreement_db, np.asarray(student_db) + MARGIN_DB)
 
 
-def repeat_limits(student_db: Sequence[float], engine_db: Sequence[float]) -> Decibels:
+def repeat_limits(student_db: PerUser, engine_db: PerUser) -> Decibels:
     """Largest error against the student elsewhere. engine_db: what it was where the engine was built."""
     return np.maximum(np.maximum(student_db, engine_db), REPEAT_DB) + MARGIN_DB
 
 
-def invariance_limits(precision: Precision, student_db: Sequence[float]) -> Decibels:
+def invariance_limits(precision: Precision, student_db: PerUser) -> Decibels:
     """Largest change of a user's prediction with the scale of the input or with who shares the batch."""
     return np.maximum(precision.invariance_db, np.asarray(student_db) + MARGIN_DB)
 
 
-def resolution(task: Task, student_db: Sequence[float]) -> Decibels:
+def resolution(task: Task, student_db: PerUser) -> Decibels:
     """NMSE per user (a ratio, not dB) below which two predictions are not told apart."""
     return np.maximum(task.resolution, 10 ** (np.asarray(student_db) / 10))
 
 
-def beyond_rounding(engine: Energies, student: Energies, student_db: Sequence[float]) -> Energies:
+def beyond_rounding(engine: Energies, student: Energies, student_db: PerUser) -> Energies:
     """The engine's energies against the truth without what rounding alone may have changed.
 
     By the triangle inequality, a prediction within a relative squared distance d of the student's has an NMSE

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from edgecsi.bundle import EngineFacts, NetworkFacts, Proof, TestSet
 from edgecsi.calib.quantization_report import QuantizationReport
 from edgecsi.errors import BuildError, GoalMissed
+from edgecsi.latency.environment import Environment
 from edgecsi.metrics import Report, missed
 from edgecsi.radio import RadioSetting
 from edgecsi.stages.timing import TargetTiming
@@ -29,7 +30,7 @@ class TargetResult(BaseModel):
 
 
 class CompressReport(BaseModel):
-    """ran, kept: stages that this run did, and those that it found done.
+    """environment: the machine. ran, kept: stages that this run did, and those that it found done.
 
     metrics: condition -> predictor -> report, of teacher, student and baselines on the test users.
     not_applicable: baseline -> why it has no report. warnings: what whoever uses the bundles should know.
@@ -38,6 +39,7 @@ class CompressReport(BaseModel):
     """
 
     schema_version: int = 3
+    environment: Environment
     ran: list[str]
     kept: list[str]
     task: str

@@ -94,7 +94,10 @@ def engine_goals(
     bounds: GoalBounds,
     resolution: NDArray[np.float64] | float,
 ) -> list[Goal]:
-    """The engine against its student under one condition, overall and in the worst row of each grouping."""
+    """The engine against its student under one condition, overall and in the worst row of each grouping.
+
+    engine: what it has beyond rounding, see :func:`edgecsi.runtime.limits.beyond_rounding`.
+    """
     goals = []
 
     def add(scope: str, bound: float | None, value: float) -> None:

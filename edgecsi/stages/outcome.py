@@ -12,9 +12,11 @@ from edgecsi.bundle import NetworkFacts, Proof, TestSet, golden_from_bytes
 from edgecsi.calib.quantization_report import QuantizationReport
 from edgecsi.errors import BuildError, EdgeCsiError
 from edgecsi.export.targets import get_target
+from edgecsi.latency import environment
 from edgecsi.metrics import Goal, GoalBounds, Report
 from edgecsi.progress import say
 from edgecsi.runtime.checks import Check, loss_checks
+from edgecsi.runtime.limits import beyond_rounding, resolution
 from edgecsi.stages import engine as engine_stage
 from edgecsi.stages import graph as graph_stage
 from edgecsi.stages import proof as proof_stage
@@ -63,6 +65,7 @@ class Outcome:
         results = [self._finish(name) for name in self.plan.recipe.targets]
         timings = [] if self.no_int8 else self._timings()
         return CompressReport(
+            environment=environment.look(),
             ran=self.plan.cache.made,
             kept=self.plan.cache.kept,
             task=self.subject.task.name,
@@ -131,10 +134,12 @@ class Outcome:
         goals = self._golden_goals(proven, facts)
         metrics = {}
         for condition, reports in self.metrics.items():
-            engine = proof_stage.load_energies(proven, condition)
+            measured, rounding_db = proof_stage.load_energies(proven, condition)
             student = scores_stage.load_energies(self.scores, condition, "student")
             labels = {name: np.array(rows) for name, rows in facts["labels"].items()}
-            goals += engine_goals(condition, engine, labels, student, bounds, task.resolution)
+            engine = beyond_rounding(measured, student, rounding_db)
+            resolved = resolution(task, rounding_db)
+            goals += engine_goals(condition, engine, labels, student, bounds, resolved)
             metrics[condition] = {**reports, "engine": Report(**facts["reports"][condition])}
         return (
             Proof(

@@ -138,7 +138,15 @@ class _Wiring:
             return self._engine(target, int8 if target.calibrated and int8 else exported)
 
         engines = {target.name: built(target) for target in wants}
-        proofs = {t.name: self._proof(t, channels, scored, engines[t.name]) for t in wants}
+        proofs = {}
+        for target in wants:
+            about = {
+                "data": channels.input,
+                "student": pupil.input,
+                "scores": self._entry(scored),
+                "engine": self._entry(engines[target.name]),
+            }
+            proofs[target.name] = self._proof(target, names[0], about)
         timed = {
             target.name: engines.get(target.name) or built(target)
             for target in timing.competitors(self.recipe.targets)
@@ -238,9 +246,8 @@ class _Wiring:
         options = engine.Options(target=target.name, engine=target.engine)
         return Stage(engine.ROW, options, {"graph": self._entry(source)}, f"engine-{target.name}")
 
-    def _proof(self, target: Target, channels: Source, scored: Stage, built: Stage) -> Stage:
-        options = proof.Options(target=target.name, why_not_run=target.why_not_run())
-        inputs = {"data": channels.input, "scores": self._entry(scored), "engine": self._entry(built)}
+    def _proof(self, target: Target, network: str, inputs: dict[str, tuple[str, Path]]) -> Stage:
+        options = proof.Options(target=target.name, network=network, why_not_run=target.why_not_run())
         return Stage(proof.ROW, options, inputs, f"proof-{target.name}")
 
 

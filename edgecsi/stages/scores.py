@@ -18,14 +18,12 @@ from numpy.typing import NDArray
 
 from edgecsi.files import atomic_file, write_json
 from edgecsi.metrics import Energies, Report
+from edgecsi.stages.rounding import fp64_distance_db
 from edgecsi.stages.stage import STAGES, StageOptions, StageRow
 from edgecsi.stages.tested_users import Condition, batches_under_test, conditions, golden_users
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from edgecsi.channel import Dataset
-    from edgecsi.users import Users
 
 SCORES, ENERGIES, STUDENT = "scores.json", "energies.npz", "student.npz"
 GOLDEN, GOLDEN_STUDENT = "golden.npz", "golden.json"
@@ -59,13 +57,14 @@ def run(options: Options, inputs: Mapping[str, Path], out: Path) -> None:
             }
             scored[condition.name] = score(predictors, dataset, condition, keep="student")
         students = {name: found.kept for name, found in scored.items()}
-        golden = golden_users(dataset, students)
+        nmse = {name: found.energies["student"].ratios for name, found in scored.items()}
+        golden = golden_users(dataset, students, nmse)
     reports = {name: found.reports() for name, found in scored.items()}
     _save(out / STUDENT, students)
     _save(out / ENERGIES, {f"{name}/{key}": v for name, s in scored.items() for key, v in s.arrays().items()})
     with atomic_file(out / GOLDEN) as temporary:
         temporary.write_bytes(golden_to_bytes(golden))
-    write_json(out / GOLDEN_STUDENT, fp64_distance_db(networks["student"], golden, dataset))
+    write_json(out / GOLDEN_STUDENT, fp64_distance_db(networks["student"], golden, task))
     write_json(out / SCORES, {"metrics": reports, "not_applicable": reasons})
 
 
@@ -133,34 +132,6 @@ def not_applicable(dataset: Dataset) -> dict[str, str]:
 
     reasons = {row.name: row.why_not(dataset.radio) for row in BASELINES if row.task == dataset.task.name}
     return {name: reason for name, reason in reasons.items() if reason}
-
-
-def fp64_distance_db(network: nn.Module, users: Users, dataset: Dataset) -> list[float]:
-    """Per user, how far the network in FP32 is from itself in FP64, in dB.
-
-    No engine can be told apart from the network below that: it is what rounding makes of the equations. The
-    largest of several roundings, since one is a draw of chance (see `edgecsi/runtime/limits.py`).
-    """
-    import copy
-
-    import torch
-
-    from edgecsi.runtime.limits import ROUNDINGS, last_bits
-
-    task = dataset.task
-    exact = copy.deepcopy(network).double()
-    found = []
-    for piece in users.pieces(1):
-        given = task.input.to_engine(piece.inputs)
-        others = last_bits(given, ROUNDINGS - 1).reshape(-1, *given.shape[1:])
-        with torch.inference_mode():
-            wanted = exact(torch.from_numpy(given).double()).numpy()
-            rounded = network(torch.from_numpy(others)).numpy()
-        if piece.student is not None:
-            rounded = np.concatenate([task.target.to_engine(piece.student), rounded])
-        errors = Energies.of(rounded, np.repeat(wanted, len(rounded), axis=0)).users_db()
-        found.append(float(errors.max()))
-    return found
 
 
 def _save(path: Path, arrays: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 AS_GIVEN = "as given"
 BATCH_USERS = 8
-GOLDEN_PER_ROW = 1  # golden users of each row of the first grouping and each condition
-GOLDEN_AT_LEAST = 8  # of each condition, where there are as many test users
+GOLDEN_PER_ROW = 2  # golden users of each row of the first grouping, under each condition
+GOLDEN_AT_LEAST = 8  # under each condition, where there are as many test users
+TINY = 1e-20  # an NMSE that is none: its logarithm is a number
 
 
 @dataclass(frozen=True)
@@ -62,30 +63,36 @@ def batches_under_test(dataset: Dataset, condition: Condition) -> Iterator[Users
         yield dataset.users(users[first : first + BATCH_USERS], noise)
 
 
-def golden_users(dataset: Dataset, students: Mapping[str, NDArray[np.generic]]) -> Users:
-    """Test users of every row of the first grouping, under every condition, with the student's predictions.
+def golden_users(
+    dataset: Dataset, students: Mapping[str, NDArray[Any]], nmse: Mapping[str, NDArray[np.float64]]
+) -> Users:
+    """Typical test users of every row of the first grouping, under every condition, with the student's word.
 
-    students: condition -> its predictions for the test users, in their order.
+    students, nmse: condition -> what the student predicts for the test users, and its NMSE, in their order.
     """
     users = indices_under_test(dataset)
-    chosen = golden_positions(dataset, users)
+    grouping = dataset.task.worst_grouping
+    labels = grouping.labels({grouping.column: dataset.columns(users)[grouping.column]})
     parts = []
     for condition in conditions(dataset.task):
+        chosen = typical(labels, nmse[condition.name])
         part = dataset.users(users[chosen], condition.augmentation())
-        parts.append(
-            Users(part.inputs, part.targets, part.columns, np.array(students[condition.name][chosen]))
-        )
+        student = np.array(students[condition.name][chosen])
+        parts.append(Users(part.inputs, part.targets, part.columns, student))
     return Users.join(parts)
 
 
-def golden_positions(dataset: Dataset, users: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Which of these users are golden: some of every row of the first grouping, evenly over its column."""
-    grouping = dataset.task.worst_grouping
-    column = dataset.columns(users)[grouping.column]
-    labels = grouping.labels({grouping.column: column})
-    found = [np.flatnonzero(labels == row)[:GOLDEN_PER_ROW] for row in sorted(set(labels))]
-    by_value = np.argsort(column, kind="stable")
-    evenly = by_value[np.linspace(0, len(users) - 1, min(GOLDEN_AT_LEAST, len(users))).astype(int)]
-    rows = np.concatenate(found)
-    more = evenly[: max(0, GOLDEN_AT_LEAST - len(rows))] if len(rows) < GOLDEN_AT_LEAST else evenly[:0]
-    return np.unique(np.concatenate([rows, more]))
+def typical(labels: NDArray[np.str_], nmse: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Positions of the users of every row whose NMSE is nearest to the row's mean: int64 [n], ascending.
+
+    A user who is predicted much better than others alone shows losses that vanish in its row.
+    """
+    rows = sorted(set(labels))
+    each = max(GOLDEN_PER_ROW, -(-GOLDEN_AT_LEAST // len(rows)))
+    found = []
+    for row in rows:
+        places = np.flatnonzero(labels == row)
+        mean = nmse[places].mean()
+        distance = np.abs(np.log(np.maximum(nmse[places], TINY)) - np.log(max(mean, TINY)))
+        found.append(places[np.argsort(distance, kind="stable")[:each]])
+    return np.sort(np.concatenate(found))

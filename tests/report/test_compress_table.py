@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from edgecsi.bundle import EngineFacts, NetworkFacts, Proof, TestSet
+from edgecsi.latency import environment
 from edgecsi.metrics import Energies, Goal, Report
 from edgecsi.radio import RadioSetting
 from edgecsi.report.compress_table import print_compress
@@ -56,6 +57,7 @@ def report(**changes):
     predictors = {"teacher": -20.0, "student": -35.5, "hold_last": -3.0, "ridge_ar": -51.0}
     noisy = {"teacher": -5.0, "student": -17.0, "hold_last": -3.0, "ridge_ar": -16.0}
     facts = {
+        "environment": environment.look(),
         "ran": ["graph"],
         "kept": ["data"],
         "task": "csi",

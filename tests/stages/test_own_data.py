@@ -1,8 +1,10 @@
 """The way of a user with recordings of their own: import, distil, compress."""
 
+import numpy as np
 import pytest
 from command_line import edgecsi
 
+import edgecsi as edgecsi_package
 from edgecsi.bundle import open_bundle
 from edgecsi.models import load_config
 
@@ -61,3 +63,35 @@ def test_the_bundle_of_another_student_says_which(mat_files, tmp_path):
     for name in ("csi-alm-light-ad", "csi-alm-light"):
         found = open_bundle(tmp_path / "build" / f"ort-fp32-{name}.edgecsi")
         assert found.manifest.network.name == name
+
+
+WIDE = ("--columns", "8", "--rows", "4", "--history", "20", "--future", "6", "--subcarriers", "52")
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """12 users at an array of 64 antennas."""
+    path = tmp_path_factory.mktemp("wide") / "wide.h5"
+    succeed("data", "generate", *WIDE, "--users", "12", "--users-per-drop", "1", "-o", path)
+    return path
+
+
+def test_the_shipped_student_says_what_to_do_about_another_array(wide, tmp_path):
+    done = edgecsi("compress", "--data", wide, "--target", "ort-fp32", "-o", tmp_path / "build")
+    assert done.code == 1
+    assert done.stderr.count("\n") == 1
+    assert "array.columns is 4 for the student csi-alm-light-ad-tdd, 8 for the data" in done.stderr
+    assert "train one on these: --profile quick or full" in done.stderr
+    assert not (tmp_path / "build").exists()
+
+
+@pytest.mark.parametrize("student", ["csi-alm-light", "csi-alm-light-ad"])
+def test_another_array_ends_with_a_student_of_its_own(wide, tmp_path, student):
+    asked = ("--data", wide, "--set", f"student.network={student}", "--set", "goals.max_nmse_loss_db=null")
+    free = ("--max-worst-speed-loss-db", "null", *NOT_HELD_TO)
+    succeed("compress", *asked, *TINY_COMPRESS, *free, "--target", "ort-fp32", "-o", tmp_path)
+    bundle = tmp_path / f"ort-fp32-{student}.edgecsi"
+    assert open_bundle(bundle).manifest.radio.array.words == "8x4x2"
+    predictor = edgecsi_package.load(bundle)
+    inputs = predictor.task.draw_inputs(np.random.default_rng(0), predictor.radio, 2)
+    assert predictor.predict(inputs).shape == (2, 64, 6, 52)
