@@ -19,7 +19,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -104,12 +104,12 @@ class Registry(Generic[Row]):
         return not module.startswith(f"{self._package}."), module
 
 
-def nearest(name: str, known: Iterator[str] | dict[str, Row] | tuple[str, ...]) -> str:
-    """The end of a message about an unknown name: `; did you mean 'x'? There are: ...`."""
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the nearest one, and all that there are."""
     names = list(known)
     close = difflib.get_close_matches(name, names, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint}; choose from {', '.join(names)}"
+    others = ", ".join(names)
+    return f"; did you mean {close[0]!r}? There are {others}" if close else f"; choose from {others}"
 
 
 def add_plugins(places: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 import tiny_bundle
+from contract_settings import SETTINGS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from level_task import LEVELS
@@ -16,30 +17,13 @@ from edgecsi.errors import BuildError, BundleError
 from edgecsi.export.emulation import EmulatedEngine
 from edgecsi.export.targets import all_targets, get_target
 from edgecsi.metrics import Energies
-from edgecsi.radio import ArrayGeometry, RadioSetting
 from edgecsi.runtime import ENGINES, run_in_pieces, start_engine, why_not_run
 from edgecsi.tasks import TASKS
 
 CSI = TASKS.get("csi")
-ARRAYS = {"4x4x2": (16, 4, 48), "8x4x2": (20, 6, 52), "4x2x2": (12, 4, 48), "8x1x1": (16, 1, 24)}  # T, P, K
 SMALL = tiny_bundle.RADIO
 TARGETS = [target.name for target in all_targets()]
 LARGEST = 1.0  # of the activations of the tiny predictor, which it divides by their peak
-
-
-def setting(words, duplex):
-    columns, rows, polarisations = map(int, words.split("x"))
-    history, future, subcarriers = ARRAYS[words]
-    return RadioSetting(
-        array=ArrayGeometry(columns=columns, rows=rows, polarisations=polarisations),
-        history=history,
-        future=future,
-        subcarriers=subcarriers,
-        duplex=duplex,
-    )
-
-
-SETTINGS = {f"{words}-{duplex}": setting(words, duplex) for words in ARRAYS for duplex in ("tdd", "fdd")}
 SUBJECTS = {
     **{name: (CSI, radio) for name, radio in SETTINGS.items()},
     "levels": (LEVELS, SMALL),

@@ -5,6 +5,7 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from contract_settings import SETTINGS, setting
 from plane_waves import plane_waves
 
 from edgecsi.errors import ModelError
@@ -12,29 +13,12 @@ from edgecsi.metrics import relative_error_db
 from edgecsi.models import NETWORKS, ModelConfig, build_network
 from edgecsi.models.baselines import BASELINES
 from edgecsi.models.baselines.hold_last import hold_last
-from edgecsi.radio import ArrayGeometry, RadioSetting
+from edgecsi.radio import RadioSetting
 from edgecsi.tasks import TASKS
 from edgecsi.users import Users
 
 CSI = TASKS.get("csi")
-ARRAYS = {"4x4x2": (16, 4, 48), "8x4x2": (20, 6, 52), "4x2x2": (12, 4, 48), "8x1x1": (16, 1, 24)}  # T, P, K
 SCALE = 3e-6  # of raw channel coefficients
-
-
-def setting(words, duplex, **more):
-    columns, rows, polarisations = map(int, words.split("x"))
-    history, future, subcarriers = ARRAYS[words]
-    return RadioSetting(
-        array=ArrayGeometry(columns=columns, rows=rows, polarisations=polarisations),
-        history=history,
-        future=future,
-        subcarriers=subcarriers,
-        duplex=duplex,
-        **more,
-    )
-
-
-SETTINGS = {f"{words}-{duplex}": setting(words, duplex) for words in ARRAYS for duplex in ("tdd", "fdd")}
 ROWS = [row.name for row in NETWORKS if row.task == "csi"]
 CLASSICAL = [row.name for row in BASELINES if row.task == "csi"]
 everywhere = pytest.mark.parametrize("radio", SETTINGS.values(), ids=SETTINGS)

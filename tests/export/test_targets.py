@@ -21,7 +21,7 @@ cli(["targets", "--json", "-"])
 
 def test_an_unknown_target_lists_the_known_ones():
     with pytest.raises(
-        UnavailableError, match=r"'trt-fp4'; did you mean 'trt-fp16'\?; choose from native-fp32, .*trt-int8$"
+        UnavailableError, match=r"'trt-fp4'; did you mean 'trt-fp16'\? There are native-fp32, .*trt-int8$"
     ):
         get_target("trt-fp4")
 

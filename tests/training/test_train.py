@@ -51,7 +51,7 @@ def test_a_networks_own_options_and_what_it_was_trained_on_are_kept(tiny_dataset
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("csi-alm-lite",), "unknown network 'csi-alm-lite'; did you mean 'csi-alm-light'?; choose from"),
+        (("csi-alm-lite",), "unknown network 'csi-alm-lite'; did you mean 'csi-alm-light'? There are"),
         (("lstm", "--backbone", "random"), "lstm stands on no backbone"),
         (("llm4cp", "--backbone", "gpt5"), "unknown backbone 'gpt5'"),
         (("csi-alm-light", "--network-option", "width=3"), "csi-alm-light: network option width: "),
