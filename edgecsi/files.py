@@ -139,7 +139,7 @@ def sweep_folder(folder: Path) -> None:
 
 
 def copy_folder(source: Path, destination: Path) -> None:
-    """Copy the files below `source` into a folder that is there; contents only, rights are those of new ones."""
+    """Copy the files below `source` into a folder that is there; the copies have the rights of new files."""
     for root, _, names in os.walk(source):
         place = destination / os.path.relpath(root, source)
         place.mkdir(exist_ok=True)

@@ -79,8 +79,10 @@ def rights(path):
     return path.stat().st_mode & 0o7777
 
 
-@pytest.mark.parametrize(("mask", "folder", "file"), [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600),
-                                                      (0o002, 0o775, 0o664), (0o027, 0o750, 0o640)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("mask", "folder", "file"),
+    [(0o022, 0o755, 0o644), (0o077, 0o700, 0o600), (0o002, 0o775, 0o664), (0o027, 0o750, 0o640)],
+)
 def test_rights_are_those_of_any_new_file(tmp_path, umask, mask, folder, file):
     umask(mask)
     with atomic_file(tmp_path / "x") as temporary:
