@@ -9,12 +9,15 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+
+from edgecsi.errors import EdgeCsiError
 
 # A temporary is called `.NAME.<where>_<pid>_<start>_<random>.tmp`: its writer's machine and life are in it.
 _OWNED = re.compile(r"\..+\.(?P<where>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d+)_[0-9a-f]{8}\.tmp")
@@ -28,6 +31,26 @@ def sha256_file(path: Path) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a plain file; EdgeCsiError for one that is larger than `limit` or can't be read."""
+    try:
+        # Opening a pipe waits for its writer, and a device never ends.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISDIR(status.st_mode):
+                raise EdgeCsiError(f"{path}: a folder, not a file")
+            if not stat.S_ISREG(status.st_mode):
+                raise EdgeCsiError(f"{path}: no plain file")
+            content = file.read(min(status.st_size, limit) + 1)
+    except OSError as error:
+        raise EdgeCsiError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise EdgeCsiError(f"{path}: {error}") from error
+    if len(content) > limit:
+        raise EdgeCsiError(f"{path}: more than {limit / 1e6:g} MB, too much for such a file")
+    return content
 
 
 def sync_folder(folder: Path) -> None:

@@ -22,6 +22,7 @@ class Place:
         if spoil:
             with h5py.File(path, "r+") as file:
                 spoil(file)
+                file.attrs.pop("checksum")
         return path
 
     def mat(self, name="H_U_his_train", steps=3, change=lambda csi: csi):
