@@ -26,12 +26,13 @@ MEMORY_BYTES = 1 << 30  # beyond what Python and HDF5 take at rest
 CHUNK_BYTES = 1 << 28  # a larger one is not read here
 INFLATED_BYTES = 1 << 25  # of packed chunks that are unpacked here, in all
 IDLE_SECONDS = 30
+MEMBERS = 16  # of a group that are looked at
 
 
 def walk(path: str) -> None:
     """Read everything that edgecsi reads before it reads data, and one chunk of every dataset."""
     with h5py.File(path, "r", locking=False) as file:
-        read_attributes(file)
+        told(read_attributes, file)
         _ = file.userblock_size
         for name in list(file):
             told(look_at, file, name)
@@ -55,13 +56,17 @@ def read_attributes(item: Any) -> None:
 
 
 def look_at(file: Any, name: str) -> None:
-    """One entry of the root."""
+    """One entry of the root, or of a group in it (Octave keeps a variable as one)."""
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
         return
     data = file[name]
-    read_attributes(data)
+    told(read_attributes, data)
     if isinstance(data, h5py.Group):
-        list(data)
+        for inner in list(data)[:MEMBERS]:
+            if isinstance(data.get(inner, getlink=True), h5py.HardLink) and isinstance(
+                data[inner], h5py.Dataset
+            ):
+                look_at(data, inner)
     if not isinstance(data, h5py.Dataset) or data.is_virtual or data.external or not data.shape:
         return
     packed = 0
