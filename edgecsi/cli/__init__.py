@@ -127,6 +127,8 @@ def _one_line(error: Exception) -> str:
             f"not foreseen: {type(error).__name__}: {line}; "
             "please report it with what `edgecsi --debug VERB ...` shows"
         )
+    if isinstance(error, OSError) and error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+        return f"{line}; the output folder's disk can't lock files: choose a folder on another one"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return f"{line}; make room and run it again: what is finished is kept" if full else line
 

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import tiny_bundle
 
 SOURCE = """
 #include <errno.h>
@@ -52,6 +53,28 @@ def run(refusing, number, folder, **more):
     path = str(folder / "a.h5")
     command = [sys.executable, "-c", WRITE, path, "data", "info", path]
     return subprocess.run(command, capture_output=True, text=True, env=environment)
+
+
+@pytest.mark.parametrize("number", [37, 95])
+def test_a_folder_that_must_be_locked_is_one_line(refusing, tmp_path, number):
+    bundle = tiny_bundle.write(tmp_path / "a.edgecsi").path
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "LD_PRELOAD": str(refusing),
+        "FLOCK_ERRNO": str(number),
+    }
+    command = [sys.executable, "-m", "edgecsi", "build", str(bundle), "--target", "ort-fp32"]
+    done = subprocess.run(
+        [*command, "-o", str(tmp_path / "b.edgecsi")],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert "can't lock files: choose a folder on another one" in done.stderr
+    assert done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [37, 95, 38])
