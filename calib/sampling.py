@@ -16,7 +16,7 @@ from edgecsi.calib.strata import balanced_levels, stratified_order
 from edgecsi.channel import Dataset, split
 from edgecsi.channel.hdf5 import new_hdf5
 from edgecsi.channel.usable import mean_power
-from edgecsi.channel.user_file import create_tensors, data_bytes, write_header
+from edgecsi.channel.user_file import create_column, create_tensors, data_bytes, write_header
 from edgecsi.errors import DataError
 from edgecsi.users import CLEAN
 
@@ -94,9 +94,13 @@ def _strata(dataset: Dataset, users: NDArray[np.int64]) -> tuple[NDArray[np.str_
 
 def _write(file: h5py.File, dataset: Dataset, rows: _Rows, seed: int) -> Iterator[None]:
     """Write the rows block by block; yields after each."""
-    file.create_dataset("user", data=rows.user)
-    file.create_dataset("snr_db", data=np.array(rows.levels, np.float32)[rows.level])
-    file.create_dataset("speed_kmh", data=dataset.speed_kmh[rows.user])
+    columns = {
+        "user": rows.user.astype(np.int64),
+        "snr_db": np.array(rows.levels, np.float32)[rows.level],
+        "speed_kmh": dataset.speed_kmh[rows.user],
+    }
+    for name, values in columns.items():
+        create_column(file, name, values.dtype.type, len(values))[...] = values
     create_tensors(file, dataset.task, dataset.radio, len(rows.user))
     add_noise = dataset.task.add_noise
     for first in range(0, len(rows.user), BLOCK_USERS):

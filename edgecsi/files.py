@@ -5,12 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
-import tempfile
+import socket
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from edgecsi.errors import EdgeCsiError
+
+# A temporary is called `.NAME.<where>_<pid>_<start>_<random>.tmp`: its writer's machine and life are in it.
+_OWNED = re.compile(r"\..+\.(?P<where>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d+)_[0-9a-f]{8}\.tmp")
+_STALE_SECONDS = 24 * 3600  # of another machine's temporary, whose writer can't be asked
 
 
 def sha256_file(path: Path) -> str:
@@ -20,6 +31,26 @@ def sha256_file(path: Path) -> str:
         while piece := file.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def read_limited(path: Path, limit: int) -> bytes:
+    """The bytes of a plain file; EdgeCsiError for one that is larger than `limit` or can't be read."""
+    try:
+        # Opening a pipe waits for its writer, and a device never ends.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            status = os.fstat(file.fileno())
+            if stat.S_ISDIR(status.st_mode):
+                raise EdgeCsiError(f"{path}: a folder, not a file")
+            if not stat.S_ISREG(status.st_mode):
+                raise EdgeCsiError(f"{path}: no plain file")
+            content = file.read(min(status.st_size, limit) + 1)
+    except OSError as error:
+        raise EdgeCsiError(f"{path}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the name
+        raise EdgeCsiError(f"{path}: {error}") from error
+    if len(content) > limit:
+        raise EdgeCsiError(f"{path}: more than {limit / 1e6:g} MB, too much for such a file")
+    return content
 
 
 def sync_folder(folder: Path) -> None:
@@ -42,16 +73,16 @@ def sync_tree(folder: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success fsync and rename it there, on failure remove it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    """Yield a temporary path beside `path`; on success fsync and rename it there, on failure remove it.
+
+    Rights are those of any new file there: the umask's, the folder's group and its default ACL.
+    """
+    temporary = _temporary(path)
     try:
+        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666))
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
         sync_folder(path.parent)
     except BaseException:
@@ -65,13 +96,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     A folder can't be renamed over a full one, so an old `path` is moved aside first and removed last;
     a crash in between leaves the old one under a `.old` name that the next write restores or removes.
+    Rights are those of any new folder there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary(path)
     recover_folder(path)
-    temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:
+        temporary.mkdir()
         yield temporary
-        os.chmod(temporary, 0o755)
         sync_tree(temporary)
         old = old_name(path)
         if path.exists():
@@ -109,10 +140,96 @@ def old_name(path: Path) -> Path:
 
 
 def sweep(path: Path) -> None:
-    """Remove what killed writers of `path` left beside it; only while no other writer can be at work."""
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+    """Remove what dead writers of `path` left beside it.
+
+    A temporary that doesn't name its writer, of an older edgecsi, is removed too: call this only where no
+    such writer can be at work.
+    """
+    for leftover in _entries(path.parent):
+        ours = leftover.name.startswith(_prefix(path)) and leftover.name.endswith(".tmp")
+        if ours and (_OWNED.fullmatch(leftover.name) is None or _is_dead(leftover)):
+            _remove(leftover)
+
+
+def sweep_folder(folder: Path) -> None:
+    """Remove what dead writers left in `folder`, whatever they wrote; never what a live one is at.
+
+    Everything that writes here does this first, so one run of any verb clears what a killed one left.
+    """
+    for leftover in _entries(folder):
+        if _OWNED.fullmatch(leftover.name) and _is_dead(leftover):
+            _remove(leftover)
+
+
+def copy_folder(source: Path, destination: Path) -> None:
+    """Copy the files below `source` into a folder that is there; the copies have the rights of new files."""
+    for root, _, names in os.walk(source):
+        place = destination / os.path.relpath(root, source)
+        place.mkdir(exist_ok=True)
+        for name in names:
+            shutil.copyfile(os.path.join(root, name), place / name)
+
+
+def _temporary(path: Path) -> Path:
+    """A name beside `path` that says whose it is, in a folder that is there and swept."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep_folder(path.parent)
+    pid = os.getpid()
+    owner = f"{_where()}_{pid}_{_started(pid) or 0}_{secrets.token_hex(4)}"
+    return path.with_name(f"{_prefix(path)}{owner}.tmp")
+
+
+def _prefix(path: Path) -> str:
+    return f".{path.name[:150]}."  # a name has at most 255 bytes
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as found:
+            return [folder / entry.name for entry in found if entry.name.startswith(".")]
+    except OSError:  # none there, or one that can be written but not listed
+        return []
+
+
+def _is_dead(temporary: Path) -> bool:
+    """Whether the process that a temporary names is gone."""
+    owner = _OWNED.fullmatch(temporary.name)
+    assert owner is not None
+    if owner["where"] != _where():
+        try:
+            return time.time() - temporary.stat(follow_symlinks=False).st_mtime > _STALE_SECONDS
+        except OSError:
+            return False
+    return str(_started(int(owner["pid"])) or 0) != owner["start"]
+
+
+def _remove(leftover: Path) -> None:
+    try:
+        leftover.unlink()
+    except IsADirectoryError:
         shutil.rmtree(leftover, ignore_errors=True)
-        leftover.unlink(missing_ok=True)
+    except OSError:  # another's, or gone already
+        pass
+
+
+@cache
+def _where() -> str:
+    """This machine and its process numbers: in another container the same number is another process."""
+    try:
+        numbers = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        numbers = ""
+    return hashlib.sha256(f"{socket.gethostname()}\0{numbers}".encode()).hexdigest()[:8]
+
+
+def _started(pid: int) -> int | None:
+    """When a process began, in clock ticks since boot; None if there is none. Numbers are used again."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state, *facts = file.read().rpartition(b")")[2].split()
+        return None if state in (b"Z", b"X") else int(facts[18])
+    except (OSError, ValueError, IndexError):
+        return None
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import logging
 import sys
 
+from edgecsi.printable import printable
+
 LEVELS = ("debug", "info", "warning", "error")
 LOGGER = logging.getLogger("edgecsi")
 
@@ -19,7 +21,10 @@ class StderrHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """One line, at once."""
         try:
-            print(self.format(record), file=sys.stderr, flush=True)
+            text = self.format(record)
+            if record.exc_info is None and record.stack_info is None:
+                text = printable(text)  # one line each
+            print(printable(text, lines=True), file=sys.stderr, flush=True)
         except Exception:  # logging never ends a program
             self.handleError(record)
 

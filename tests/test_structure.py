@@ -22,8 +22,8 @@ MAX_LINES = 300
 
 # Modules that any room may use: the radio setting, some users, registries, errors, writing files, progress.
 COMMON = {
-    "errors", "files", "interleaved", "logs", "option_values", "progress", "radio", "registry", "users",
-    "__version__",
+    "console", "early", "errors", "files", "interleaved", "logs", "option_values", "printable", "progress",
+    "radio", "registry", "stopping", "users", "yaml_files", "__version__",
 }  # fmt: skip
 BASE = {"numpy", "click", "rich", "pydantic", "yaml", "filelock", "onnxruntime"}  # the light install
 TORCH = {"torch", "transformers", "peft", "accelerate", "safetensors", "huggingface_hub"}

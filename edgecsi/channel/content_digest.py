@@ -14,14 +14,14 @@ import os
 import h5py
 import numpy as np
 
+CHECKSUM = "checksum"  # the attribute that covers the others
 _CHECKSUM_BYTES = 4
 _BLOCK_USERS = 64
 
 
 def content_digest(file: h5py.File) -> str:
     """SHA-256 as hex of an open, valid dataset file's content."""
-    attributes = {name: str(value) for name, value in file.attrs.items()}
-    digest = hashlib.sha256(json.dumps(attributes, sort_keys=True).encode())
+    digest = _of_attributes(file)
     for name in ("speed_kmh", "drop"):
         digest.update(np.ascontiguousarray(file[name][...]).tobytes())
     for name in ("history", "future"):
@@ -29,6 +29,16 @@ def content_digest(file: h5py.File) -> str:
         digest.update(str(data.shape).encode())
         digest.update(_chunk_checksums(data) if data.fletcher32 else _content_hash(data))
     return digest.hexdigest()
+
+
+def attributes_digest(file: h5py.File) -> str:
+    """SHA-256 as hex of the attributes, for :data:`CHECKSUM`: HDF5 keeps none of their texts."""
+    return _of_attributes(file).hexdigest()
+
+
+def _of_attributes(file: h5py.File) -> hashlib._Hash:
+    attributes = {name: str(value) for name, value in file.attrs.items() if name != CHECKSUM}
+    return hashlib.sha256(json.dumps(attributes, sort_keys=True).encode())
 
 
 def _chunk_checksums(data: h5py.Dataset) -> bytes:

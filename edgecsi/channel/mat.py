@@ -19,6 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -28,12 +29,17 @@ from edgecsi import __version__
 from edgecsi.channel.hdf5 import damage_told, open_hdf5, stored_dataset
 from edgecsi.channel.mat_options import ImportOptions
 from edgecsi.channel.origin import Origin
+from edgecsi.channel.usable import unusable
 from edgecsi.channel.writer import write_dataset
 from edgecsi.errors import DataError
 from edgecsi.radio import MAX_AXIS, Duplex, RadioSetting
 
 _AXES = "(speed, user, time, subcarrier, column, row, polarisation)"
 _TILE_BYTES = 16 << 20
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_PARTS = (("real", "imag"), ("r", "i"), ("re", "im"))
+_SIGNATURE_BYTES = 1 << 16  # after a user block
+_OTHER_WAYS = ", or write the dataset from any array with edgecsi.write_dataset in Python"
 
 
 def import_mat(
@@ -42,8 +48,8 @@ def import_mat(
     future: Path,
     options: ImportOptions,
     advance: Callable[[int, int], None] = lambda done, users: None,
-) -> None:
-    """Write the dataset `path` from a history and a future file.
+) -> int:
+    """Write the dataset `path` from a history and a future file; returns how many users it leaves out.
 
     Args:
         path: dataset to write.
@@ -53,7 +59,7 @@ def import_mat(
         advance: hears how many of how many users are done.
 
     Raises:
-        DataError: a file that can't be used, or a user with NaN, Inf or zero power.
+        DataError: a file that can't be used, or a user with NaN, Inf or zero power that is not left out.
     """
     with _open_mat(history) as history_file, _open_mat(future) as future_file:
         past = _variable(history_file, "H_U_his")
@@ -73,17 +79,51 @@ def import_mat(
             generator=f"import of {history.name} and {future.name}",
             generator_version=f"edgecsi {__version__}",
         )
-        total, done = speed_count * users, 0
+        alive = np.ones((speed_count, users), bool)
+        if options.drop_dead_users:
+            alive = _alive(past) & _alive(coming)
+        total, done = int(alive.sum()), 0
+        if not total:
+            raise DataError(f"{history} and {future}: no user has channels")
+        place = np.cumsum(alive).reshape(alive.shape) - 1
         with write_dataset(path, radio, origin, total) as writer:
             for user_range, speed_range in _tiles(past):
                 past_tile, coming_tile = (_read(data, user_range, speed_range) for data in (past, coming))
                 for row, speed in enumerate(range(speed_range.start, speed_range.stop)):
-                    first, count = speed * users + user_range.start, past_tile.shape[1]
-                    each = np.arange(first, first + count)
-                    drop = each if options.drops == "user" else np.full(count, speed)
-                    writer.write(first, past_tile[row], coming_tile[row], np.full(count, speeds[speed]), drop)
-                    done += count
+                    kept = np.flatnonzero(alive[speed, user_range])
+                    if not len(kept):
+                        continue
+                    number = user_range.start + kept
+                    blocks = past_tile[row, kept], coming_tile[row, kept]
+                    for data, block in zip((past, coming), blocks, strict=True):
+                        _check(data, block, speed, number)
+                    drop = speed * users + number if options.drops == "user" else np.full(len(kept), speed)
+                    first = int(place[speed, number[0]])
+                    writer.write(first, *blocks, np.full(len(kept), speeds[speed]), drop)
+                    done += len(kept)
                     advance(done, total)
+        return alive.size - total
+
+
+def _alive(data: h5py.Dataset) -> NDArray[np.bool_]:
+    """Which users can be used, [speed, user]."""
+    speeds, users, *_ = _shape(data)
+    alive = np.ones((speeds, users), bool)
+    for user_range, speed_range in _tiles(data):
+        for speed, block in enumerate(_read(data, user_range, speed_range), speed_range.start):
+            alive[speed, [user_range.start + row for row in unusable(block)]] = False
+    return alive
+
+
+def _check(data: h5py.Dataset, block: NDArray[np.complex64], speed: int, users: NDArray[np.intp]) -> None:
+    """:class:`DataError` for a user that can't be used, as its owner finds it in MATLAB."""
+    for row, why in unusable(block).items():
+        user = int(users[row])
+        name = data.name.strip("/").partition("/")[0]
+        raise DataError(
+            f"{data.file.filename}: speed {speed}, user {user} (from 0; {name}({speed + 1},{user + 1},:) in "
+            f"MATLAB) has {why}; repair or leave out this user, or import with --drop-dead-users"
+        )
 
 
 def spread_speeds(speeds: tuple[float, ...], count: int) -> NDArray[np.float32]:
@@ -110,8 +150,11 @@ def _radio(shape: tuple[int, ...], future: int, duplex: Duplex, options: ImportO
 def _open_mat(path: Path) -> h5py.File:
     if path.is_file():
         with path.open("rb") as file:
-            if file.read(10) == b"MATLAB 5.0":
-                raise DataError(f"{path}: an old MATLAB file (v5); save it again with save(..., '-v7.3')")
+            start = file.read(_SIGNATURE_BYTES)
+        if start.startswith(b"MATLAB 5.0"):
+            raise DataError(f"{path}: an old MATLAB file (v5); save it again with save(..., '-v7.3')")
+        if _SIGNATURE not in start:
+            raise DataError(f"{path}: not a MATLAB v7.3 file; save it with save(..., '-v7.3'){_OTHER_WAYS}")
     return open_hdf5(path)
 
 
@@ -120,16 +163,36 @@ def _variable(file: h5py.File, *prefixes: str) -> h5py.Dataset:
     names = [name for name in file if re.match("|".join(prefixes), name)]
     if len(names) != 1:
         wanted = " or ".join(f"{prefix}*" for prefix in prefixes)
-        raise DataError(f"{file.filename}: needs one variable {wanted}, holds {', '.join(file) or 'nothing'}")
-    with damage_told(file.filename):
-        data = stored_dataset(file, names[0])
-    if data.dtype.names != ("real", "imag") or data.dtype["real"].kind != "f":
         raise DataError(
-            f"{file.filename}: '{names[0]}' must be a complex single or double array, is {data.dtype}"
+            f"{file.filename}: needs one variable {wanted}, holds {', '.join(file) or 'nothing'}{_OTHER_WAYS}"
+        )
+    with damage_told(file.filename):
+        data = stored_dataset(file, _inside(file, names[0]))
+    if not _is_complex(data.dtype):
+        raise DataError(
+            f"{file.filename}: '{names[0]}' must be a complex single or double array, is {data.dtype}; "
+            "its parts must be called real and imag, or r and i"
         )
     if not 4 <= data.ndim <= 7 or 0 in data.shape or max(_shape(data)[2:]) > MAX_AXIS:
         raise DataError(f"{file.filename}: '{names[0]}' must be {_AXES}, is {data.shape[::-1]}")
     return data
+
+
+def _inside(file: h5py.File, name: str) -> str:
+    """Octave keeps a variable as a group with its type and its value."""
+    value = f"{name}/value"
+    inside = isinstance(file[name], h5py.Group) and "value" in file[name]
+    if inside and not isinstance(file.get(value, getlink=True), h5py.HardLink):
+        raise DataError(f"{file.filename}: '{value}' is a link; only data in the file itself is read")
+    return value if inside else name
+
+
+def _is_complex(dtype: np.dtype[Any]) -> bool:
+    """Whether it is complex: h5py knows the parts r and i itself, MATLAB calls them real and imag."""
+    if dtype.names in _PARTS:
+        kinds = {dtype[name].kind for name in dtype.names}
+        return kinds == {"f"}
+    return dtype.kind == "c"
 
 
 def _shape(data: h5py.Dataset) -> tuple[int, ...]:
@@ -158,7 +221,10 @@ def _read(data: h5py.Dataset, users: slice, speeds: slice) -> NDArray[np.complex
     with damage_told(data.file.filename):
         stored = data[..., users, speeds]
     csi = np.empty(stored.shape, np.complex64)
-    csi.real, csi.imag = stored["real"], stored["imag"]
+    if stored.dtype.names:
+        csi.real, csi.imag = (stored[name] for name in stored.dtype.names)
+    else:
+        csi[...] = stored
     csi = csi.reshape(*[1] * (7 - csi.ndim), *csi.shape)
     csi = csi.transpose(6, 5, 2, 1, 0, 4, 3)  # speed, user, column, row, polarisation, time, subcarrier
     return csi.reshape(*csi.shape[:2], -1, *csi.shape[5:])

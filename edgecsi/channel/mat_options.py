@@ -27,4 +27,8 @@ class ImportOptions(RadioOptions):
     scenario: str = Field(
         "unknown", min_length=1, max_length=200, description="What the channels are, as uma."
     )
+    drop_dead_users: bool = Field(
+        False,
+        description="Leave out users with zero power, NaN or Inf, and count them; reads the files twice.",
+    )
     los: bool | None = Field(None, description="What the channels are; unknown if not given.")

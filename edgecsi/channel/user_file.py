@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
+from edgecsi.channel.content_digest import CHECKSUM, attributes_digest
 from edgecsi.channel.hdf5 import stored_dataset
 from edgecsi.errors import DataError, EdgeCsiError
 from edgecsi.radio import RadioSetting
@@ -23,6 +24,7 @@ from edgecsi.tasks import TASKS, Task, Tensor
 
 Facts = TypeVar("Facts", bound=BaseModel)
 COLUMN_BYTES = 128  # per user, for columns and HDF5's index of chunks
+_COLUMN_USERS = 1 << 15  # in a chunk of a column
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ def write_header(file: h5py.File, kind: FileKind, task: Task, radio: RadioSettin
     """Set the attributes of a new file."""
     header = {"format": kind.format, "format_version": kind.version, "task": task.name}
     file.attrs.update({**header, "radio": radio.model_dump_json(), **facts.model_dump(exclude_none=True)})
+    file.attrs[CHECKSUM] = attributes_digest(file)
 
 
 def read_header(file: h5py.File, kind: FileKind, facts: type[Facts]) -> tuple[Task, RadioSetting, Facts]:
@@ -59,6 +62,7 @@ def read_header(file: h5py.File, kind: FileKind, facts: type[Facts]) -> tuple[Ta
         name: value.tolist() if isinstance(value, np.generic | np.ndarray) else value
         for name, value in file.attrs.items()
     }
+    checksum = attributes.pop(CHECKSUM, None)
     found, version = attributes.pop("format", None), attributes.pop("format_version", None)
     if found != kind.format:
         raise DataError(f"{file.filename}: no {kind.title}; make one with {kind.source}")
@@ -69,13 +73,18 @@ def read_header(file: h5py.File, kind: FileKind, facts: type[Facts]) -> tuple[Ta
         )
     task, radio = (_text(file, attributes, name) for name in ("task", "radio"))
     try:
-        return TASKS.get(task), _parse_radio(file, radio), facts(**attributes)
+        header = TASKS.get(task), _parse_radio(file, radio), facts(**attributes)
     except ValidationError as error:
         raise DataError(f"{file.filename}: attribute {_first(error)}") from error
     except DataError:
         raise
     except EdgeCsiError as error:
         raise DataError(f"{file.filename}: {error}") from error
+    if checksum not in (None, attributes_digest(file)):  # None: by an older edgecsi
+        raise DataError(
+            f"{file.filename}: damaged, its attributes are not as they were written; {kind.renewal}"
+        )
+    return header
 
 
 def create_tensors(file: h5py.File, task: Task, radio: RadioSetting, users: int) -> dict[str, h5py.Dataset]:
@@ -86,6 +95,11 @@ def create_tensors(file: h5py.File, task: Task, radio: RadioSetting, users: int)
         )
         for name, tensor in tensors(task).items()
     }
+
+
+def create_column(file: h5py.File, name: str, dtype: type[np.generic], users: int) -> h5py.Dataset:
+    """Make one column [user], with checksums too."""
+    return file.create_dataset(name, (users,), dtype, chunks=(min(users, _COLUMN_USERS),), fletcher32=True)
 
 
 def check_tensors(file: h5py.File, task: Task, radio: RadioSetting) -> int:

@@ -15,7 +15,7 @@ from edgecsi.channel.dataset import DATASET
 from edgecsi.channel.hdf5 import new_hdf5
 from edgecsi.channel.origin import Origin
 from edgecsi.channel.usable import check_users
-from edgecsi.channel.user_file import create_tensors, data_bytes, write_header
+from edgecsi.channel.user_file import create_column, create_tensors, data_bytes, write_header
 from edgecsi.errors import DataError
 from edgecsi.radio import RadioSetting
 from edgecsi.tasks import TASKS
@@ -123,8 +123,8 @@ def write_dataset(
     with new_hdf5(path, data_bytes(row, radio, users)) as (file, raise_interrupt):
         write_header(file, DATASET, row, radio, origin)
         data = create_tensors(file, row, radio, users)
-        columns = {"speed_kmh": np.float32, "drop": np.int64}
-        data |= {name: file.create_dataset(name, (users,), dtype) for name, dtype in columns.items()}
+        columns: dict[str, type[np.generic]] = {"speed_kmh": np.float32, "drop": np.int64}
+        data |= {name: create_column(file, name, dtype, users) for name, dtype in columns.items()}
         writer = DatasetWriter(data, path, raise_interrupt)
         yield writer
         writer.finish()

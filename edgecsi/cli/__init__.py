@@ -6,16 +6,23 @@ user's come out as one line; `edgecsi --debug VERB ...` shows the traceback.
 
 from __future__ import annotations
 
+from edgecsi.early import INTERRUPTED  # isort: skip  # before the slow imports
+
 import errno
 import importlib
+import io
 import re
+import signal
 import sys
+import threading
 from importlib import metadata
 
 import click
 
 from edgecsi.errors import EdgeCsiError
 from edgecsi.logs import LEVELS, setup
+from edgecsi.printable import one_line
+from edgecsi.stopping import Stopped, listen
 
 # verb -> (module in this package, attribute). Importing a verb's module stays light: heavy libraries
 # are imported inside the command, so that `--help` and the edge verbs work without torch.
@@ -77,27 +84,51 @@ def cli(ctx: click.Context, debug: bool, plugins: tuple[str, ...], log_level: st
 
 
 def main() -> None:
-    """Entry point: turns the user's errors into one line and an exit code."""
+    """Entry point, and the one place where exceptions end: a line, never more, and an exit code."""
     debug = "--debug" in sys.argv[1:]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an ASCII terminal shows ? for what it hasn't
+    undo = listen()
     try:
         sys.exit(cli.main(standalone_mode=False))
     except click.ClickException as error:
+        error.message = one_line(error.message)
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("edgecsi: interrupted; finished stages are kept", err=True)
-        sys.exit(130)
-    except (EdgeCsiError, OSError, ModuleNotFoundError) as error:
+    except (click.Abort, KeyboardInterrupt) as error:
+        _hear_no_more()
+        click.echo(INTERRUPTED, err=True)
+        cause = error.__cause__ or error
+        sys.exit(128 + cause.number if isinstance(cause, Stopped) else 130)
+    except Exception as error:
         if debug:
             raise
         click.echo(f"edgecsi: error: {_one_line(error)}", err=True)
         sys.exit(getattr(error, "exit_code", 1))
+    finally:
+        undo()
 
 
-def _one_line(error: BaseException) -> str:
+def _hear_no_more() -> None:
+    """A second Ctrl-C while this process ends adds nothing."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _one_line(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError):
         return f"{error.name} is not installed; {_extra_hint(error.name or '')}"
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = one_line(str(error)) or type(error).__name__
+    if isinstance(error, MemoryError):
+        return "not enough memory for this"
+    if not isinstance(error, EdgeCsiError | OSError):
+        return (
+            f"not foreseen: {type(error).__name__}: {line}; "
+            "please report it with what `edgecsi --debug VERB ...` shows"
+        )
+    if isinstance(error, OSError) and error.errno in (errno.ENOLCK, errno.EOPNOTSUPP):
+        return f"{line}; the output folder's disk can't lock files: choose a folder on another one"
     full = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
     return f"{line}; make room and run it again: what is finished is kept" if full else line
 

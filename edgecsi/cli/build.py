@@ -48,7 +48,9 @@ def command(
     emit(
         proof.model_dump(mode="json"),
         json_path,
-        lambda console: console.print("\n".join(lines), soft_wrap=True, highlight=False, markup=False),
+        lambda console: [
+            console.print(line, soft_wrap=True, highlight=False, markup=False) for line in lines
+        ],
     )
     if lost := missed(goal for goal in proof.goals if goal.subject == "engine"):
         raise GoalMissed(f"{built.path} misses its goal: {'; '.join(goal.line for goal in lost)}")

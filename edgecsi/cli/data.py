@@ -54,8 +54,8 @@ def import_(history: Path, future: Path, output: Path, **values: Any) -> None:
     from edgecsi.progress import progress_bar
 
     with progress_bar("import") as show:
-        import_mat(output, history, future, chosen, show)
-    click.echo(f"{output}: imported")
+        left_out = import_mat(output, history, future, chosen, show)
+    click.echo(f"{output}: imported{f'; {left_out} dead users left out' if left_out else ''}")
 
 
 @command.command()

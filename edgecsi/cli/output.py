@@ -10,6 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
+from edgecsi.console import CleanConsole
 from edgecsi.files import write_json
 
 
@@ -18,7 +19,7 @@ def emit(findings: Any, json_path: Path | None, show: Callable[[Console], None])
     if str(json_path) == "-":
         click.echo(json.dumps(findings, indent=2))
         return
-    show(Console())
+    show(CleanConsole())
     if json_path:
         write_json(json_path, findings)
 

@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from edgecsi.channel.hdf5 import open_hdf5
 from edgecsi.distill.options import PARTS
-from edgecsi.errors import ModelError
+from edgecsi.errors import DataError, ModelError
 from edgecsi.files import atomic_file, reserve, sha256_file
 from edgecsi.logs import LOGGER
 from edgecsi.models.folder import CONFIG_FILE, WEIGHTS_FILE, load, load_config
@@ -105,7 +106,7 @@ class Targets:
     """Reader of a target file; a context manager. Every process opens its own."""
 
     def __init__(self, path: Path) -> None:
-        self._file = h5py.File(path, "r")
+        self._file = open_hdf5(path)
         self._position = {int(user): p for p, user in enumerate(self._file["users"][:])}
         self._prompts = int(self._file.attrs["prompts"])
 
@@ -173,7 +174,7 @@ def _check_fit(teacher: Path, source: BatchSource, accept: bool) -> None:
 
 def _key_of(path: Path) -> str | None:
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             return str(file.attrs["key"])
-    except (OSError, KeyError):
+    except (DataError, OSError, KeyError, RuntimeError):
         return None

@@ -11,13 +11,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import yaml
 from pydantic import ValidationError
 
 from edgecsi.errors import EdgeCsiError
 from edgecsi.latency.budgets import BUDGETS, HORIZON, SLOT_US, Budget
-
-MAX_BYTES = 1 << 20
+from edgecsi.yaml_files import read_yaml
 
 
 def load_budgets(path: Path | None) -> tuple[Budget, ...]:
@@ -26,11 +24,8 @@ def load_budgets(path: Path | None) -> tuple[Budget, ...]:
 
 
 def _read(path: Path) -> list[Budget]:
-    try:
-        with path.open("rb") as file:
-            value = yaml.safe_load(file.read(MAX_BYTES))
-    except (yaml.YAMLError, RecursionError) as error:
-        raise EdgeCsiError(f"{path} is no YAML: {error}") from error
+    documents = read_yaml(path, text_fields=("name", "source"))
+    value = documents[0] if len(documents) == 1 else None
     rows = value.get("budgets") if isinstance(value, dict) and set(value) == {"budgets"} else None
     if not isinstance(rows, list) or not rows:
         raise EdgeCsiError(f"{path} must hold one list, named budgets, of name, path, limit_us and source")
@@ -42,12 +37,13 @@ def _read(path: Path) -> list[Budget]:
 
 
 def _budget(path: Path, row: object) -> Budget:
-    if isinstance(row, dict) and isinstance(row.get("limit_us"), int | float):
-        row = {**row, "limit_us": dict.fromkeys(SLOT_US, row["limit_us"])}
+    limit = row.get("limit_us") if isinstance(row, dict) else None
+    if isinstance(row, dict) and isinstance(limit, int | float | str) and not isinstance(limit, bool):
+        row = {**row, "limit_us": dict.fromkeys(SLOT_US, limit)}
     try:
         return Budget.model_validate(row)
     except ValidationError as error:
         first = error.errors()[0]
         name = row.get("name") if isinstance(row, dict) else row
         where = ".".join(map(str, first["loc"])) or "row"
-        raise EdgeCsiError(f"{path}: budget {name!r} is wrong at {where}: {first['msg']}") from error
+        raise EdgeCsiError(f"{path}: budget {name!r:.80} is wrong at {where}: {first['msg']}") from error

@@ -8,15 +8,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from edgecsi.errors import EdgeCsiError
+from edgecsi.files import read_limited
 from edgecsi.latency.report_schema import LatencyReport
 
+MAX_BYTES = 1 << 26
 SCHEMA_FILE = Path(__file__).with_name("report.schema.json")
 
 
 def read_report(path: Path) -> LatencyReport:
     """The report in a JSON file. Raises EdgeCsiError when it isn't one."""
     try:
-        return LatencyReport.model_validate_json(path.read_bytes())
+        return LatencyReport.model_validate_json(read_limited(path, MAX_BYTES))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the top"

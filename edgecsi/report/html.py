@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from xml.etree import ElementTree
 
+from edgecsi.printable import printable
+
 Element = ElementTree.Element
 Child = Element | str | None
 
@@ -44,10 +46,10 @@ svg text.label { fill: var(--ink); } details { margin-top: 10px; } summary { cur
 def element(tag: str, *children: Child, **attributes: object) -> Element:
     """An element with children in order; `class_` is the attribute class, `_` in names becomes `-`."""
     names = {name: name.rstrip("_").replace("_", "-") for name in attributes}
-    made = Element(tag, {names[name]: str(value) for name, value in attributes.items()})
+    made = Element(tag, {names[name]: printable(str(value)) for name, value in attributes.items()})
     for child in children:
         if isinstance(child, str):
-            _append_text(made, _printable(child))
+            _append_text(made, printable(child, lines=True))
         elif child is not None:
             made.append(child)
     return made
@@ -87,7 +89,3 @@ def _append_text(parent: Element, text: str) -> None:
         parent[-1].tail = (parent[-1].tail or "") + text
     else:
         parent.text = (parent.text or "") + text
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)

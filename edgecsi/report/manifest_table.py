@@ -76,17 +76,22 @@ def _arithmetic(engine: EngineFacts) -> str:
 def _nmse(manifest: Manifest, condition: str, reports: dict[str, Report]) -> Table:
     """A row per predictor: overall, per row of the task's first grouping, per step ahead."""
     test_set, grouping = manifest.proof.test_set, manifest.the_task.worst_grouping
-    table = Table(title=f"NMSE in dB, {condition}, on {test_set.users} users of {escape(test_set.id)}")
+    table = Table(
+        title=f"NMSE in dB, {escape(condition)}, on {test_set.users} users of {escape(test_set.id)}"
+    )
     rows = label_order([row for report in reports.values() for row in report.groups.get(grouping.name, {})])
     steps = max((len(report.steps_db) for report in reports.values()), default=0)
-    groups, ahead = (f"{row} {grouping.unit}" for row in rows), (f"step {i + 1}" for i in range(steps))
+    groups, ahead = (
+        (escape(f"{row} {grouping.unit}") for row in rows),
+        (f"step {i + 1}" for i in range(steps)),
+    )
     table.add_column("predictor")
     for column in ("mean", "pooled", *groups, *ahead):
         table.add_column(column, justify="right")
     for name, report in reports.items():
         found = report.groups.get(grouping.name, {})
         values = [report.mean_db, report.pooled_db, *(found.get(row) for row in rows), *report.steps_db]
-        table.add_row(name, *("-" if value is None else f"{value:.2f}" for value in values))
+        table.add_row(escape(name), *("-" if value is None else f"{value:.2f}" for value in values))
     return table
 
 
@@ -105,7 +110,7 @@ def _files(manifest: Manifest) -> Table:
     table = Table("name", "SHA-256", title="Files")
     table.columns[1].overflow = "fold"
     for name, digest in manifest.files.items():
-        table.add_row(name, digest)
+        table.add_row(escape(name), digest)
     return table
 
 

@@ -11,8 +11,9 @@ from edgecsi.runtime.verification import Verification
 
 def print_verification(result: Verification, console: Console) -> None:
     """What was checked, what was found, and what was not run."""
-    whole = f"{escape(result.bundle)}: every byte is what its manifest lists\ndigest {result.digest}"
-    console.print(whole, highlight=False, soft_wrap=True)
+    whole = f"{escape(result.bundle)}: every byte is what its manifest lists"
+    for line in (whole, f"digest {result.digest}"):
+        console.print(line, highlight=False, soft_wrap=True)
     for warning in result.warnings:
         console.print(f"[yellow]warning[/]: {escape(warning)}", highlight=False, soft_wrap=True)
     if not result.engine_executed:
@@ -31,7 +32,7 @@ def _checks(result: Verification) -> Table:
     for check in result.checks:
         verdict = "[green]pass[/]" if check.passed else "[red]fail[/]"
         numbers = (f"{round(value, 2) + 0.0:.2f}" for value in (check.value_db, check.limit_db))  # no -0.00
-        table.add_row(check.name, escape(check.where), *numbers, verdict)
+        table.add_row(escape(check.name), escape(check.where), *numbers, verdict)
     return table
 
 
@@ -42,5 +43,5 @@ def _nmse(result: Verification) -> Table:
     for condition, reports in result.metrics.items():
         for name, report in reports.items():
             users = f"{report.users} {condition}"
-            table.add_row(name, users, f"{report.mean_db:.3f}", f"{report.pooled_db:.3f}")
+            table.add_row(escape(name), escape(users), f"{report.mean_db:.3f}", f"{report.pooled_db:.3f}")
     return table

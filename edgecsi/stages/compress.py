@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from edgecsi.errors import EdgeCsiError, UnavailableError
 from edgecsi.export.targets import get_target
-from edgecsi.files import atomic_folder, sweep, write_json
+from edgecsi.files import atomic_folder, copy_folder, sweep, write_json
 from edgecsi.progress import say
 from edgecsi.registry import nearest
 from edgecsi.stages.bundles import (
@@ -152,7 +151,7 @@ def _publish(plan: Plan, out: Path) -> None:
         if source is None or _is_users_own(given) or digests(out / name) == digests(source.path):
             continue
         with atomic_folder(out / name) as temporary:
-            shutil.copytree(source.path, temporary, dirs_exist_ok=True)
+            copy_folder(source.path, temporary)
 
 
 def _is_users_own(folder: str | None) -> bool:

@@ -24,6 +24,7 @@ from edgecsi.stages.data import Options as DataStage
 from edgecsi.stages.network import Options as NetworkStage
 from edgecsi.stages.stage import StageOptions
 from edgecsi.stages.student import Options as StudentStage
+from edgecsi.yaml_files import read_yaml
 
 SEEDED = ("data", "teacher", "student", "calibration")
 RECIPE_FILE = "recipe.yaml"
@@ -93,12 +94,7 @@ def read_recipe(path: Path, base: Recipe) -> Recipe:
     `FILE#2` is the second.
     """
     name, _, number = str(path).partition("#")
-    try:
-        documents = list(yaml.safe_load_all(Path(name).read_text(encoding="utf-8")))
-    except OSError as error:
-        raise EdgeCsiError(f"{name}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise EdgeCsiError(f"{name}: no YAML: {' '.join(str(error).split())}") from error
+    documents = read_yaml(Path(name))
     known = [str(place + 1) for place in range(len(documents))]
     if len(documents) != 1 and number not in known:
         raise EdgeCsiError(

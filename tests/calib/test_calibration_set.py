@@ -19,6 +19,7 @@ def damaged(calibration_file, tmp_path):
         path = shutil.copy(calibration_file, tmp_path / "damaged.h5")
         with h5py.File(path, "r+") as file:
             change(file)
+            del file.attrs["checksum"]
         return path
 
     return make

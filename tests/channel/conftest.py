@@ -23,6 +23,7 @@ def edit(small_dataset) -> Callable[[Callable[[h5py.File], object]], Path]:
         path = small_dataset()
         with h5py.File(path, "r+") as file:
             damage(file)
+            del file.attrs["checksum"]
         return path
 
     return change

@@ -170,6 +170,7 @@ def _change_drop(file):
 
 def _change_attribute(file):
     file.attrs["radio"] = file.attrs["radio"].replace("0.0005", "0.001")
+    del file.attrs["checksum"]
 
 
 def _swap_users(file):

@@ -159,7 +159,85 @@ def test_a_bad_user_is_named_by_its_index(pair, tmp_path, value, words):
     history = random_csi(3)
     history[1, 2] = value
     bad = write_mat(tmp_path / "bad.mat", "H_U_his_test", history)
-    assert_refused(tmp_path, bad, pair[1], "user 5", words)
+    found = ("bad.mat: speed 1, user 2", "H_U_his_test(2,3,:)", words, "--drop-dead-users")
+    assert_refused(tmp_path, bad, pair[1], *found)
+    assert_refused(
+        tmp_path,
+        write_mat(tmp_path / "H.mat", "H_U_his_a", random_csi(3)),
+        bad_future(tmp_path, value),
+        "future.mat: speed 0, user 1",
+        words,
+    )
+
+
+def bad_future(folder, value):
+    future = random_csi(2)
+    future[0, 1] = value
+    return write_mat(folder / "future.mat", "H_U_pre_test", future)
+
+
+@pytest.mark.parametrize("tile_bytes", [1, 1 << 30])
+def test_dead_users_are_left_out_where_that_is_asked_for(tmp_path, monkeypatch, tile_bytes):
+    monkeypatch.setattr(mat_module, "_TILE_BYTES", tile_bytes)
+    history = random_csi(3)
+    history[1, 2], history[1, 0] = 0, np.nan
+    files = write_mat(tmp_path / "his.mat", "H_U_his_a", history), bad_future(tmp_path, 0)
+    left_out = import_mat(tmp_path / "site.h5", *files, ImportOptions(drop_dead_users=True))
+    assert left_out == 3
+    with Dataset.open(tmp_path / "site.h5") as ds:
+        assert ds.speed_kmh.tolist() == [10, 10, 100]
+        assert ds.drop.tolist() == [0, 2, 4]
+        expected = [history[s, u, :, :, 0, 0, 0].astype(np.complex64) for s, u in ((0, 0), (0, 2), (1, 1))]
+        np.testing.assert_array_equal(ds.history(slice(None))[:, 0], expected)
+
+
+def test_a_file_of_dead_users_is_refused(pair, tmp_path):
+    dead = write_mat(tmp_path / "dead.mat", "H_U_his_a", np.zeros_like(random_csi(3)))
+    assert_refused(tmp_path, dead, pair[1], "no user has channels", drop_dead_users=True)
+
+
+@pytest.mark.parametrize("names", [("r", "i"), ("re", "im"), ("real", "imag")])
+@pytest.mark.parametrize("group", [False, True])
+def test_complex_numbers_under_other_names(pair, tmp_path, names, group):
+    history = random_csi(3)
+    stored = np.empty(history.T.shape, [(name, np.float32) for name in names])
+    stored[names[0]], stored[names[1]] = history.T.real, history.T.imag
+    with h5py.File(tmp_path / "his.mat", "w") as file:
+        if group:  # as Octave writes it
+            file["H_U_his_a/type"] = np.bytes_("float complex matrix")
+        file["H_U_his_a/value" if group else "H_U_his_a"] = stored
+    import_mat(tmp_path / "site.h5", tmp_path / "his.mat", pair[1], OPTIONS)
+    with Dataset.open(tmp_path / "site.h5") as ds:
+        expected = history[1, 2, :, :, 3, 1, 0]
+        np.testing.assert_array_equal(ds.history(np.array([5]))[0, (3 * 4 + 1) * 2], expected)
+
+
+def test_a_link_in_octaves_group(pair, tmp_path):
+    with h5py.File(tmp_path / "link.mat", "w") as file:
+        file.create_group("H_U_his_a")["value"] = h5py.ExternalLink(pair[0], "H_U_his_test")
+    assert_refused(tmp_path, tmp_path / "link.mat", pair[1], "link")
+
+
+@pytest.mark.parametrize("sizes", [(4, 1, 2), (8, 4, 2), (4, 4, 1), (1, 1, 1)])
+def test_other_arrays(tmp_path, sizes):
+    """MATLAB drops axes of length 1 at the end."""
+    files = []
+    for name, steps in (("H_U_his_a", 3), ("H_U_pre_a", 2)):
+        csi = np.ones((2, 3, steps, 5, *sizes), np.complex64)
+        while csi.shape[-1] == 1:
+            csi = csi[..., 0]
+        files.append(write_mat(tmp_path / f"{name}.mat", name, csi))
+    import_mat(tmp_path / "site.h5", *files, OPTIONS)
+    with Dataset.open(tmp_path / "site.h5") as ds:
+        array = ds.radio.array
+        assert (array.columns, array.rows, array.polarisations) == sizes
+
+
+def test_what_is_no_file_of_that_kind_says_another_way(pair, tmp_path):
+    np.save(tmp_path / "a.npy", random_csi(3))
+    assert_refused(tmp_path, tmp_path / "a.npy", pair[1], "a.npy", "-v7.3", "edgecsi.write_dataset")
+    one = write_mat(tmp_path / "one.mat", "H", random_csi(3))
+    assert_refused(tmp_path, one, one, "holds H", "edgecsi.write_dataset")
 
 
 def test_the_fixture_has_the_layout_of_the_real_files(mat_files, quadriga):

@@ -22,6 +22,7 @@ class Place:
         if spoil:
             with h5py.File(path, "r+") as file:
                 spoil(file)
+                file.attrs.pop("checksum")
         return path
 
     def mat(self, name="H_U_his_train", steps=3, change=lambda csi: csi):
@@ -129,8 +130,14 @@ MATLAB = {
     "missing": (lambda place: place.folder / "none.mat", "none.mat: no such file"),
     "truncated": (lambda place: cut(place.mat(), 0.6), "truncated"),
     "another variable": (lambda place: place.mat("H_D_pre_train"), "needs one variable H_U_his*"),
-    "NaN": (lambda place: place.mat(change=lambda csi: csi * np.nan), "user 0 has NaN or Inf"),
-    "zero power": (lambda place: place.mat(change=lambda csi: csi * 0), "user 0 has zero power"),
+    "NaN": (
+        lambda place: place.mat(change=lambda csi: csi * np.nan),
+        "speed 0, user 0 (from 0; H_U_his_train(1,1,:) in MATLAB) has NaN or Inf",
+    ),
+    "zero power": (
+        lambda place: place.mat(change=lambda csi: csi * 0),
+        "MATLAB) has zero power; repair or leave out",
+    ),
     "other axes": (
         lambda place: place.mat(change=lambda csi: csi.reshape(2, 3, 3, 5, 2, 8, 2)),
         "its shape (2, 3, 2, 5, 4, 4, 2) does not fit the history's (2, 3, 3, 5, 2, 8, 2)",

@@ -28,6 +28,23 @@ def test_limits_per_spacing(tmp_path):
     assert load_budgets(write(tmp_path, text))[-1].limit_us == {30: 2000.0, 60: 900.0}
 
 
+@pytest.mark.parametrize("limit", ["2e4", '"20000"', "20000.0", "{15: 2e4, 30: '20000'}"])
+def test_a_number_may_be_written_in_any_way(tmp_path, limit):
+    own = load_budgets(write(tmp_path, ROW.replace("20000", limit)))[-1]
+    assert set(own.limit_us.values()) == {20000.0}
+
+
+def test_a_source_that_looks_like_a_number_stays_as_it_is(tmp_path):
+    own = load_budgets(write(tmp_path, ROW.replace("site agreement", "38.210")))[-1]
+    assert own.source == "38.210"
+
+
+@pytest.mark.parametrize("limit", ["010000", "yes", "1:30", "1_000", "1, limit_us: 2", "true", "2,5"])
+def test_a_number_that_is_read_in_two_ways_is_refused(tmp_path, limit):
+    with pytest.raises(EdgeCsiError, match=r"budgets.yaml: (no YAML: line 2|budget 'site' is wrong)"):
+        load_budgets(write(tmp_path, ROW.replace("20000", limit)))
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [

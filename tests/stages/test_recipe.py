@@ -33,6 +33,9 @@ def test_a_part_of_a_recipe_changes_that_part(tmp_path):
         ("students: {}\n", "students: Extra inputs"),
         ("- 1\n", "a recipe is a map of sections"),
         ("a: [\n", "no YAML"),
+        ("seed: 010\n", "read in two ways"),
+        ("student: {epochs: 3, epochs: 4}\n", "given twice"),
+        ("accept_radio_mismatch: yes\n", "read in two ways"),
     ],
 )
 def test_a_recipe_that_can_not_be_is_one_line_with_the_file(tmp_path, text, words):
