@@ -7,7 +7,6 @@ folder afterwards changes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from edgecsi.bundle.manifest import (
     Manifest,
 )
 from edgecsi.bundle.onnx_scan import external_tensor
+from edgecsi.bundle.seal import opened, parsed
 from edgecsi.errors import BundleError
 from edgecsi.files import old_name
 from edgecsi.users import Users
@@ -112,7 +112,7 @@ def _read_file(folder: int, path: Path, name: str, limit: int) -> bytes:
 
 def _parse(path: Path, text: bytes) -> Manifest:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = parsed(text)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: {MANIFEST_FILE} is damaged: {error}") from error
     version = value.get("schema_version") if isinstance(value, dict) else None
@@ -122,16 +122,16 @@ def _parse(path: Path, text: bytes) -> Manifest:
             "use the edgecsi that wrote it, or build the bundle again"
         )
     try:
+        value = opened(value)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: {MANIFEST_FILE} is damaged: {error}") from error
+    try:
         return Manifest.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "manifest"
         said = first["msg"].removeprefix("Value error, ")
         raise BundleError(f"{path}: {MANIFEST_FILE} is wrong at {place!r}: {said}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:

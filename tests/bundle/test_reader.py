@@ -9,6 +9,7 @@ import tiny_bundle
 from onnx import external_data_helper
 
 from edgecsi.bundle import open_bundle
+from edgecsi.bundle.seal import sealed
 from edgecsi.errors import BundleError
 from edgecsi.files import old_name
 
@@ -16,11 +17,11 @@ FILES = ("engine.onnx", "student.onnx", "golden.npz")
 
 
 def edit_manifest(bundle, edit):
-    """Change the manifest's JSON in place."""
+    """Change the manifest's JSON in place and seal it again, as an attacker would."""
     path = bundle / "manifest.json"
     value = json.loads(path.read_text())
     edit(value)
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps(sealed(value)))
 
 
 def replace_file(bundle, name, data):

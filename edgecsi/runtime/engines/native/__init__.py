@@ -36,8 +36,8 @@ def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
     library = _library()
     if library is None:
         return (
-            "its kernels were not compiled when this edgecsi was installed, which takes an x86-64 computer and "
-            "a C++20 compiler (apt install g++, then pip install again)"
+            "its kernels were not compiled when this edgecsi was installed, which takes an x86-64 computer "
+            "and a C++20 compiler (apt install g++, then pip install again)"
         )
     level, instructions = _LEVELS[precision]
     return None if library.edgecsi_native_level() >= level else f"this CPU has no {instructions}"
