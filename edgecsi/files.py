@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
+import glob
 import hashlib
 import json
 import os
@@ -61,10 +64,11 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes the place of `path` in one rename.
+    """Yield a temporary folder beside `path`; on success it takes the place of `path` in one step.
 
-    A folder can't be renamed over a full one, so an old `path` is moved aside first and removed last;
-    a crash in between leaves the old one under a `.old` name that the next write restores or removes.
+    Where kernel and file system can exchange two names, `path` is always the old folder or the new one. Else
+    a folder can't be renamed over a full one, so an old `path` is moved aside first and removed last; a kill
+    in between leaves the old one under a `.old` name that readers use and the next write restores.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     recover_folder(path)
@@ -73,16 +77,43 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         yield temporary
         os.chmod(temporary, 0o755)
         sync_tree(temporary)
-        old = old_name(path)
-        if path.exists():
-            os.rename(path, old)
-        os.rename(temporary, path)
+        replaced = _put_in_place(temporary, path)
         sync_folder(path.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        if replaced is not None:
+            shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
+        recover_folder(path)  # first: the temporary folder tells that a write was under way
         shutil.rmtree(temporary, ignore_errors=True)
-        recover_folder(path)
         raise
+
+
+def _put_in_place(temporary: Path, path: Path) -> Path | None:
+    """Give a finished folder its name; returns where the folder is that had it before."""
+    if not path.exists():
+        os.rename(temporary, path)
+        return None
+    if exchange(temporary, path):
+        return temporary
+    old = old_name(path)
+    os.rename(path, old)
+    os.rename(temporary, path)
+    return old
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; False where kernel or file system can't."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    names = (os.fsencode(path.absolute()) for path in (one, other))
+    here = -100  # AT_FDCWD; no matter, the names are absolute
+    first, second = names
+    if rename(here, first, here, second, ctypes.c_uint(2)) == 0:  # RENAME_EXCHANGE
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EPERM):
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
 
 
 def reserve(descriptor: int, size: int, path: Path) -> None:
@@ -99,8 +130,18 @@ def recover_folder(path: Path) -> None:
     if old.exists():
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
-        else:
+        elif was_interrupted(path):
             os.rename(old, path)
+
+
+def was_interrupted(path: Path) -> bool:
+    """Whether `path` is away because a write died between its two renames.
+
+    Its new folder is still under a temporary name then. Otherwise somebody removed `path`, and what is left
+    of an older one must not come back.
+    """
+    old, written = old_name(path), path.parent.glob(f".{glob.escape(path.name)}.*.tmp")
+    return not path.exists() and old.is_dir() and any(folder.is_dir() for folder in written)
 
 
 def old_name(path: Path) -> Path:
@@ -110,7 +151,8 @@ def old_name(path: Path) -> Path:
 
 def sweep(path: Path) -> None:
     """Remove what killed writers of `path` left beside it; only while no other writer can be at work."""
-    for leftover in path.parent.glob(f".{path.name}.*.tmp"):
+    recover_folder(path)
+    for leftover in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
         shutil.rmtree(leftover, ignore_errors=True)
         leftover.unlink(missing_ok=True)
 

@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,10 +27,11 @@ from edgecsi.bundle.manifest import (
 from edgecsi.bundle.onnx_scan import external_tensor
 from edgecsi.bundle.seal import opened, parsed
 from edgecsi.errors import BundleError
-from edgecsi.files import old_name
+from edgecsi.files import old_name, was_interrupted
 from edgecsi.users import Users
 
 MAX_MANIFEST_BYTES = 1 << 20
+ATTEMPTS = 100  # to open a bundle that others replace meanwhile
 MAX_BUNDLE_BYTES = 1 << 31  # an ONNX file can't be larger either
 
 
@@ -69,27 +71,54 @@ def open_bundle(path: str | os.PathLike[str], digest: str | None = None) -> Bund
     schema version, or not the pinned one. No engine library has seen a byte by then.
     """
     path = Path(path)
-    folder = _open_folder(path)
+    for attempt in range(ATTEMPTS):
+        folder = _open_folder(path)
+        try:
+            return _read_bundle(folder, path, digest)
+        except BundleError:
+            if attempt == ATTEMPTS - 1 or not _was_replaced(folder, path):
+                raise
+        finally:
+            os.close(folder)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _read_bundle(folder: int, path: Path, digest: str | None) -> Bundle:
+    text = _read_file(folder, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    found = hashlib.sha256(text).hexdigest()
+    if digest is not None and digest.lower() != found:
+        raise BundleError(f"{path} has digest {found}, not the pinned {digest}; it is another bundle")
+    manifest = _parse(path, text)
     try:
-        text = _read_file(folder, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
-        found = hashlib.sha256(text).hexdigest()
-        if digest is not None and digest.lower() != found:
-            raise BundleError(f"{path} has digest {found}, not the pinned {digest}; it is another bundle")
-        manifest = _parse(path, text)
-        _check_listing(path, manifest, set(os.listdir(folder)))
-        return Bundle(path, manifest, found, _read_all(folder, path, manifest))
-    finally:
-        os.close(folder)
+        present = set(os.listdir(folder))
+    except OSError as error:  # a folder that was removed meanwhile
+        raise BundleError(f"{path} can't be listed ({error.strerror})") from error
+    _check_listing(path, manifest, present)
+    return Bundle(path, manifest, found, _read_all(folder, path, manifest))
+
+
+def _was_replaced(folder: int, path: Path) -> bool:
+    """Whether the name now is of another folder than the open one, whose files are being removed then."""
+    opened_folder = os.fstat(folder)
+    try:
+        now = os.stat(path)
+    except OSError:
+        return was_interrupted(path)  # a writer is between its two renames
+    return not os.path.samestat(opened_folder, now)
 
 
 def _open_folder(path: Path) -> int:
-    for candidate in (path, old_name(path)):  # a write killed between its two renames left the old bundle
+    missing = 0  # looks in a row: a writer may come and go between two of them
+    while missing < 3:
         try:
-            return os.open(candidate, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except NotADirectoryError:
             break
+        except FileNotFoundError:
+            missing += not path.exists()
+        if was_interrupted(path):  # a write killed between its two renames left the old bundle
+            with suppress(OSError):
+                return os.open(old_name(path), os.O_RDONLY | os.O_DIRECTORY)
     raise BundleError(f"{path} is no bundle: a bundle is a folder with a {MANIFEST_FILE}")
 
 

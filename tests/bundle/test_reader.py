@@ -226,8 +226,17 @@ def test_opens_through_a_link_to_the_folder(bundle, tmp_path):
 
 def test_opens_the_old_bundle_when_a_write_died_between_its_renames(bundle):
     bundle.rename(old_name(bundle))
+    bundle.with_name(f".{bundle.name}.x1y2.tmp").mkdir()  # the new one, that had no name yet
 
     assert open_bundle(bundle).manifest.name == "tiny-onnxruntime"
+
+
+def test_what_is_left_of_an_older_bundle_does_not_come_back_when_somebody_removed_it(bundle):
+    shutil.copytree(bundle, old_name(bundle))
+    assert open_bundle(bundle).manifest.name == "tiny-onnxruntime"
+    shutil.rmtree(bundle)
+
+    assert "is no bundle" in refusal(bundle)
 
 
 def test_opens_a_copy_by_the_same_digest(bundle, tmp_path):
