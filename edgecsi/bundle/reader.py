@@ -24,7 +24,7 @@ from edgecsi.bundle.manifest import (
     STUDENT_FILE,
     Manifest,
 )
-from edgecsi.bundle.onnx_scan import external_tensor
+from edgecsi.bundle.onnx_scan import scan
 from edgecsi.bundle.seal import opened, parsed
 from edgecsi.errors import BundleError
 from edgecsi.files import old_name, was_interrupted
@@ -193,8 +193,12 @@ def _read_all(folder: int, path: Path, manifest: Manifest) -> dict[str, bytes]:
 
 def _check_self_contained(path: Path, name: str, graph: bytes) -> None:
     try:
-        tensor = external_tensor(graph)
+        found = scan(graph)
     except ValueError as error:
         raise BundleError(f"{path}: {name} is no ONNX graph: {error}") from error
-    if tensor is not None:
-        raise BundleError(f"{path}: {name} keeps tensor {tensor!r} as external data, which no hash covers")
+    if found.external is not None:
+        raise BundleError(
+            f"{path}: {name} keeps tensor {found.external!r} as external data, which no hash covers"
+        )
+    if found.foreign is not None:
+        raise BundleError(f"{path}: {name} holds {found.foreign}; a network is made of ONNX's own operators")

@@ -201,6 +201,34 @@ def test_refuses_external_data_before_an_engine_library_sees_it(bundle, name):
     assert f"{name} keeps tensor 'weight' as external data" in refusal(bundle)
 
 
+def loop():
+    """407 bytes for which a predictor would compute for ever."""
+    info = onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["go"], ["again"])],
+        "body",
+        [info("i", onnx.TensorProto.INT64, []), info("go", onnx.TensorProto.BOOL, [])],
+        [info("again", onnx.TensorProto.BOOL, [])],
+    )
+    return onnx.helper.make_node("Loop", ["", "yes"], [], body=body)
+
+
+@pytest.mark.parametrize(
+    ("node", "complaint"),
+    [
+        (loop(), r"control flow (Loop)"),
+        (onnx.helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft"), "the domain 'com.microsoft'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["engine.onnx", "student.onnx"])
+def test_refuses_what_is_no_plain_operator_before_an_engine_library_sees_it(bundle, name, node, complaint):
+    model = onnx.load_from_string(tiny_bundle.graph())
+    model.graph.node.append(node)
+    replace_file(bundle, name, model.SerializeToString())
+
+    assert complaint in refusal(bundle)
+
+
 def test_refuses_a_graph_that_is_no_graph(bundle):
     replace_file(bundle, "engine.onnx", b"not a graph")
 
