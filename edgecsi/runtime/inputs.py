@@ -15,7 +15,7 @@ from edgecsi.tasks import Task
 
 TINY = np.finfo(np.float32).tiny
 # Engines see what lies outside at another scale: squares of it leave float32's range.
-LOWEST, HIGHEST = np.float32(2.0**-100), np.float32(2.0**100)
+LOWEST, HIGHEST = 2.0**-100, 2.0**100
 
 
 class Status(IntEnum):
@@ -33,18 +33,23 @@ class Status(IntEnum):
 class Ready:
     """Users as the engine takes them.
 
-    values: float32 [user, *input dims]. status: uint8 [user]. exponents: by which powers of two users were
-    multiplied, int32 [user]; None: by none.
+    values: float32 [user, *input dims]. status: uint8 [user]. unknown: who has NaN or infinity, bool [user];
+    silent: who has no power; None: nobody. exponents: by which powers of two users were multiplied, int32
+    [user]; None: by none.
     """
 
     values: NDArray[np.float32]
     status: NDArray[np.uint8]
+    unknown: NDArray[np.bool_] | None = None
+    silent: NDArray[np.bool_] | None = None
     exponents: NDArray[np.int32] | None = None
 
     @property
-    def empty(self) -> NDArray[np.bool_]:
-        """Whose prediction is zeros, whatever the engine says: bool [user]."""
-        return (self.status == Status.ZERO_POWER) | (self.status == Status.NOT_FINITE)
+    def empty(self) -> NDArray[np.bool_] | None:
+        """Whose prediction is zeros, whatever the engine says; None: nobody's."""
+        if self.unknown is None or self.silent is None:
+            return self.unknown if self.silent is None else self.silent
+        return self.unknown | self.silent
 
 
 def checked(inputs: ArrayLike, task: Task, radio: RadioSetting) -> NDArray[np.float32]:
@@ -69,23 +74,30 @@ def prepared(values: NDArray[np.float32], task: Task, status: NDArray[np.uint8])
     Where a task scales, a power of two goes in and comes out without changing a digit.
     """
     rows = values.reshape(len(values), math.prod(values.shape[1:]))
-    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))  # NaN where there is one
+    if len(rows) == 1:  # what follows, faster
+        peak = max(float(rows.max()), -float(rows.min()))  # NaN where there is one
+        if LOWEST < peak < HIGHEST:
+            return Ready(values, status)
+    largest = np.maximum(rows.max(axis=1), -rows.min(axis=1))
     if ((largest > LOWEST) & (largest < HIGHEST)).all():
         return Ready(values, status)
-    unknown = ~np.isfinite(largest)
-    if unknown.any():
+    unknown, bad = None, ~np.isfinite(largest)
+    if bad.any():
+        unknown = bad
         values = values.copy()  # it may be the caller's
         values[unknown] = 0
         status[unknown] = Status.NOT_FINITE
+        largest[unknown] = 1
     if not task.scales:  # elsewhere, as in dB, an input of zeros is an input like any other
-        return Ready(values, status)
-    status[largest == 0] = Status.ZERO_POWER
+        return Ready(values, status, unknown)
+    silent = largest == 0
+    status[silent] = Status.ZERO_POWER
     status[(largest > 0) & (largest < TINY)] = Status.DENORMAL
-    extreme = (largest > 0) & ~unknown & ((largest <= LOWEST) | (largest >= HIGHEST))
-    exponents = np.where(extreme, -np.frexp(np.where(extreme, largest, 1))[1], 0).astype(np.int32)
+    extreme = ~silent & ((largest <= LOWEST) | (largest >= HIGHEST))
     if not extreme.any():
-        return Ready(values, status)
-    return Ready(times_power(values, exponents), status, exponents)
+        return Ready(values, status, unknown, silent)
+    exponents = np.where(extreme, -np.frexp(largest)[1], 0).astype(np.int32)
+    return Ready(times_power(values, exponents), status, unknown, silent, exponents)
 
 
 def times_power(values: NDArray[np.float32], exponents: NDArray[np.int32]) -> NDArray[np.float32]:

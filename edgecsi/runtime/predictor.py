@@ -152,17 +152,17 @@ class Predictor:
         values = checked(inputs, task, self.radio)
         ready = prepared(values, task, self._speed_status(len(values), speed_kmh))
         status = ready.status
-        unknown = status == Status.NOT_FINITE
-        if strict and unknown.any():
+        if strict and ready.unknown is not None:
             kind = np.dtype(task.input.dtype)
-            raise DataError(f"the input holds NaN or infinity, as {kind}, for {users_words(unknown)}")
+            raise DataError(f"the input holds NaN or infinity, as {kind}, for {users_words(ready.unknown)}")
         empty = ready.empty
-        if empty.all():
+        if not len(values) or (empty is not None and empty.all()):
             return task.target.from_engine(np.zeros((len(values), *self._output_dims), np.float32)), status
         output = run_in_pieces(engine, ready.values)
         if ready.exponents is not None:
             output = times_power(output, -ready.exponents)
-        output[empty] = 0
+        if empty is not None:
+            output[empty] = 0
         if not np.isfinite(output).all():
             bad = ~finite(output)
             if strict:
@@ -179,7 +179,7 @@ class Predictor:
 
     def _speed_status(self, users: int, speed_kmh: ArrayLike | None) -> NDArray[np.uint8]:
         """OK, or OUT_OF_RANGE where a speed is."""
-        status = np.full(users, Status.OK, np.uint8)
+        status = np.zeros(users, np.uint8)
         trained = self.manifest.network.trained
         if speed_kmh is None:
             return status
