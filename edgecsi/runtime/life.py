@@ -74,6 +74,7 @@ class Life:
             self._engine = None
             if self._jobs is not None:
                 self._jobs.put(None)
+                self._jobs = None
         finally:
             self._lock.release()
         return True
