@@ -76,7 +76,7 @@ class NativeEngine:
             )
         self._handle = ctypes.c_void_p(handle)
         self._late: list[NDArray[np.float32]] = []  # what a helper thread may still read or write
-        freed = weakref.finalize(self, library.edgecsi_native_stop, self._handle)
+        freed = weakref.finalize(self, _stop, library, self._handle, self._late)
         freed.atexit = False  # a daemon thread may be computing then
 
     def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -109,6 +109,14 @@ class NativeEngine:
                 "a thread of the kernels gets no processor for seconds; give it one, or threads=1"
             )
         return EdgeCsiError(f"the kernels take no {inputs.shape}: the sizes differ")
+
+
+_kept: list[NDArray[np.float32]] = []
+
+
+def _stop(library: ctypes.CDLL, handle: ctypes.c_void_p, late: list[NDArray[np.float32]]) -> None:
+    if not library.edgecsi_native_stop(handle):
+        _kept.extend(late)  # a thread may come back to them
 
 
 def _check_sizes(sizes: Mapping[str, int], signature: Signature) -> None:
@@ -145,7 +153,7 @@ def _library() -> ctypes.CDLL | None:
             library.edgecsi_native_run.argtypes = [address, address, count, address, count, count]
             library.edgecsi_native_run.restype = integer
             library.edgecsi_native_stop.argtypes = [address]
-            library.edgecsi_native_stop.restype = None
+            library.edgecsi_native_stop.restype = integer
             return library
     return None
 

@@ -114,9 +114,11 @@ EXPORTED int edgecsi_native_run(void* engine, const float* history, long history
     return static_cast<int>(static_cast<Engine*>(engine)->run(history, history_count, future, future_count, users));
 }
 
-// Threads that are gone, or don't come back, can't be waited for: then the memory stays.
-EXPORTED void edgecsi_native_stop(void* engine) {
+// Threads that are gone, or don't come back, can't be waited for: then the memory stays, and the answer is 0.
+EXPORTED int edgecsi_native_stop(void* engine) {
     Engine* known = static_cast<Engine*>(engine);
-    if (known->may_be_freed()) delete known;
+    if (!known->may_be_freed()) return 0;
+    delete known;
+    return 1;
 }
 }
