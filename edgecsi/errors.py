@@ -36,6 +36,10 @@ class BundleError(EdgeCsiError):
     """A bundle that is damaged, tampered with, or of another version."""
 
 
+class DeadlineMissed(EdgeCsiError):
+    """A call that did not end within the time that its caller gave it."""
+
+
 class GoalMissed(EdgeCsiError):
     """Built, but an NMSE goal or a required budget was missed."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import hashlib
 import json
 import os
@@ -20,7 +22,7 @@ from typing import Any
 from edgecsi.errors import EdgeCsiError
 
 # A temporary is called `.NAME.<where>_<pid>_<start>_<random>.tmp`: its writer's machine and life are in it.
-_OWNED = re.compile(r"\..+\.(?P<where>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d+)_[0-9a-f]{8}\.tmp")
+_OWNED = re.compile(r"\.(?P<name>.+)\.(?P<where>[0-9a-f]{8})_(?P<pid>\d+)_(?P<start>\d+)_[0-9a-f]{8}\.tmp")
 _STALE_SECONDS = 24 * 3600  # of another machine's temporary, whose writer can't be asked
 
 
@@ -92,28 +94,56 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`; on success it takes the place of `path` in one rename.
+    """Yield a temporary folder beside `path`; on success it takes the place of `path` in one step.
 
-    A folder can't be renamed over a full one, so an old `path` is moved aside first and removed last;
-    a crash in between leaves the old one under a `.old` name that the next write restores or removes.
-    Rights are those of any new folder there.
+    Where kernel and file system can exchange two names, `path` is always the old folder or the new one. Else
+    a folder can't be renamed over a full one, so an old `path` is moved aside first and removed last; a kill
+    in between leaves the old one under a `.old` name that readers use and the next write restores. Rights are
+    those of any new folder there.
     """
-    temporary = _temporary(path)
     recover_folder(path)
+    temporary = _temporary(path)
     try:
         temporary.mkdir()
         yield temporary
         sync_tree(temporary)
-        old = old_name(path)
-        if path.exists():
-            os.rename(path, old)
-        os.rename(temporary, path)
+        replaced = _put_in_place(temporary, path)
         sync_folder(path.parent)
-        shutil.rmtree(old, ignore_errors=True)
+        if replaced is not None:
+            shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
+        recover_folder(path)  # first: the temporary folder tells that a write was under way
         shutil.rmtree(temporary, ignore_errors=True)
-        recover_folder(path)
         raise
+
+
+def _put_in_place(temporary: Path, path: Path) -> Path | None:
+    """Give a finished folder its name; returns where the folder is that had it before."""
+    if not path.exists():
+        os.rename(temporary, path)
+        return None
+    if exchange(temporary, path):
+        return temporary
+    old = old_name(path)
+    os.rename(path, old)
+    os.rename(temporary, path)
+    return old
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; False where kernel or file system can't."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    names = (os.fsencode(path.absolute()) for path in (one, other))
+    here = -100  # AT_FDCWD; no matter, the names are absolute
+    first, second = names
+    if rename(here, first, here, second, ctypes.c_uint(2)) == 0:  # RENAME_EXCHANGE
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EXDEV, errno.EPERM):
+        return False
+    raise OSError(code, os.strerror(code), str(one), None, str(other))
 
 
 def reserve(descriptor: int, size: int, path: Path) -> None:
@@ -130,8 +160,19 @@ def recover_folder(path: Path) -> None:
     if old.exists():
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
-        else:
+        elif was_interrupted(path):
             os.rename(old, path)
+
+
+def was_interrupted(path: Path) -> bool:
+    """Whether `path` is away because a write died between its two renames.
+
+    Its new folder is still under a temporary name then. Otherwise somebody removed `path`, and what is left
+    of an older one must not come back.
+    """
+    if path.exists() or not old_name(path).is_dir():
+        return False
+    return any(entry.is_dir() for entry in _entries(path.parent) if _is_temporary_of(entry, path))
 
 
 def old_name(path: Path) -> Path:
@@ -145,9 +186,11 @@ def sweep(path: Path) -> None:
     A temporary that doesn't name its writer, of an older edgecsi, is removed too: call this only where no
     such writer can be at work.
     """
+    recover_folder(path)
     for leftover in _entries(path.parent):
-        ours = leftover.name.startswith(_prefix(path)) and leftover.name.endswith(".tmp")
-        if ours and (_OWNED.fullmatch(leftover.name) is None or _is_dead(leftover)):
+        if _is_temporary_of(leftover, path) and (
+            _OWNED.fullmatch(leftover.name) is None or _is_dead(leftover)
+        ):
             _remove(leftover)
 
 
@@ -157,7 +200,9 @@ def sweep_folder(folder: Path) -> None:
     Everything that writes here does this first, so one run of any verb clears what a killed one left.
     """
     for leftover in _entries(folder):
-        if _OWNED.fullmatch(leftover.name) and _is_dead(leftover):
+        owner = _OWNED.fullmatch(leftover.name)
+        if owner and _is_dead(leftover):
+            recover_folder(folder / owner["name"])  # while its temporary still tells of it
             _remove(leftover)
 
 
@@ -181,6 +226,10 @@ def _temporary(path: Path) -> Path:
 
 def _prefix(path: Path) -> str:
     return f".{path.name[:150]}."  # a name has at most 255 bytes
+
+
+def _is_temporary_of(entry: Path, path: Path) -> bool:
+    return entry.name.startswith(_prefix(path)) and entry.name.endswith(".tmp")
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from edgecsi import files
 from edgecsi.files import (
     atomic_file,
     atomic_folder,
@@ -54,10 +55,44 @@ def test_a_failed_folder_leaves_the_old_one(tmp_path):
     assert names(tmp_path / "d") == ["old"]
 
 
-def test_a_kill_between_the_two_renames_is_undone(tmp_path):
+@pytest.mark.parametrize("mend", [recover_folder, sweep])
+def test_a_kill_between_the_two_renames_is_undone(tmp_path, mend):
+    old_name(tmp_path / "d").mkdir()
+    (tmp_path / ".d.abc.tmp").mkdir()
+    mend(tmp_path / "d")
+    sweep(tmp_path / "d")
+    assert names(tmp_path) == ["d"]
+
+
+def test_a_leftover_of_a_folder_that_somebody_removed_is_not_restored(tmp_path):
     old_name(tmp_path / "d").mkdir()
     recover_folder(tmp_path / "d")
+    assert names(tmp_path) == [".d.old"]
+    with atomic_folder(tmp_path / "d"):
+        pass
+    recover_folder(tmp_path / "d")
     assert names(tmp_path) == ["d"]
+
+
+def test_ctrl_c_between_the_two_renames_brings_the_old_folder_back(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "exchange", lambda one, other: False)
+    with atomic_folder(tmp_path / "d") as temporary:
+        (temporary / "old").touch()
+    rename, left = os.rename, 1
+
+    def mortal(*names):
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise KeyboardInterrupt
+        rename(*names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "rename", mortal)
+        with pytest.raises(KeyboardInterrupt), atomic_folder(tmp_path / "d") as temporary:
+            (temporary / "new").touch()
+    assert names(tmp_path) == ["d"]
+    assert names(tmp_path / "d") == ["old"]
 
 
 def test_sweeping_takes_only_leftovers_of_that_name(tmp_path):

@@ -7,10 +7,10 @@ folder afterwards changes nothing.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from edgecsi.bundle.manifest import (
     STUDENT_FILE,
     Manifest,
 )
-from edgecsi.bundle.onnx_scan import external_tensor
+from edgecsi.bundle.onnx_scan import scan
+from edgecsi.bundle.seal import opened, parsed
 from edgecsi.errors import BundleError
-from edgecsi.files import old_name
+from edgecsi.files import old_name, was_interrupted
 from edgecsi.users import Users
 
 MAX_MANIFEST_BYTES = 1 << 20
+ATTEMPTS = 100  # to open a bundle that others replace meanwhile
 MAX_BUNDLE_BYTES = 1 << 31  # an ONNX file can't be larger either
 
 
@@ -69,27 +71,54 @@ def open_bundle(path: str | os.PathLike[str], digest: str | None = None) -> Bund
     schema version, or not the pinned one. No engine library has seen a byte by then.
     """
     path = Path(path)
-    folder = _open_folder(path)
+    for attempt in range(ATTEMPTS):
+        folder = _open_folder(path)
+        try:
+            return _read_bundle(folder, path, digest)
+        except BundleError:
+            if attempt == ATTEMPTS - 1 or not _was_replaced(folder, path):
+                raise
+        finally:
+            os.close(folder)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _read_bundle(folder: int, path: Path, digest: str | None) -> Bundle:
+    text = _read_file(folder, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    found = hashlib.sha256(text).hexdigest()
+    if digest is not None and digest.lower() != found:
+        raise BundleError(f"{path} has digest {found}, not the pinned {digest}; it is another bundle")
+    manifest = _parse(path, text)
     try:
-        text = _read_file(folder, path, MANIFEST_FILE, MAX_MANIFEST_BYTES)
-        found = hashlib.sha256(text).hexdigest()
-        if digest is not None and digest.lower() != found:
-            raise BundleError(f"{path} has digest {found}, not the pinned {digest}; it is another bundle")
-        manifest = _parse(path, text)
-        _check_listing(path, manifest, set(os.listdir(folder)))
-        return Bundle(path, manifest, found, _read_all(folder, path, manifest))
-    finally:
-        os.close(folder)
+        present = set(os.listdir(folder))
+    except OSError as error:  # a folder that was removed meanwhile
+        raise BundleError(f"{path} can't be listed ({error.strerror})") from error
+    _check_listing(path, manifest, present)
+    return Bundle(path, manifest, found, _read_all(folder, path, manifest))
+
+
+def _was_replaced(folder: int, path: Path) -> bool:
+    """Whether the name now is of another folder than the open one, whose files are being removed then."""
+    opened_folder = os.fstat(folder)
+    try:
+        now = os.stat(path)
+    except OSError:
+        return was_interrupted(path)  # a writer is between its two renames
+    return not os.path.samestat(opened_folder, now)
 
 
 def _open_folder(path: Path) -> int:
-    for candidate in (path, old_name(path)):  # a write killed between its two renames left the old bundle
+    missing = 0  # looks in a row: a writer may come and go between two of them
+    while missing < 3:
         try:
-            return os.open(candidate, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:
-            continue
+            return os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         except NotADirectoryError:
             break
+        except FileNotFoundError:
+            missing += not path.exists()
+        if was_interrupted(path):  # a write killed between its two renames left the old bundle
+            with suppress(OSError):
+                return os.open(old_name(path), os.O_RDONLY | os.O_DIRECTORY)
     raise BundleError(f"{path} is no bundle: a bundle is a folder with a {MANIFEST_FILE}")
 
 
@@ -112,7 +141,7 @@ def _read_file(folder: int, path: Path, name: str, limit: int) -> bytes:
 
 def _parse(path: Path, text: bytes) -> Manifest:
     try:
-        value = json.loads(text, parse_constant=_refuse_constant)
+        value = parsed(text)
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{path}: {MANIFEST_FILE} is damaged: {error}") from error
     version = value.get("schema_version") if isinstance(value, dict) else None
@@ -122,16 +151,16 @@ def _parse(path: Path, text: bytes) -> Manifest:
             "use the edgecsi that wrote it, or build the bundle again"
         )
     try:
+        value = opened(value)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{path}: {MANIFEST_FILE} is damaged: {error}") from error
+    try:
         return Manifest.model_validate(value)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"] if part != "[key]") or "manifest"
         said = first["msg"].removeprefix("Value error, ")
         raise BundleError(f"{path}: {MANIFEST_FILE} is wrong at {place!r}: {said}") from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON number")
 
 
 def _check_listing(path: Path, manifest: Manifest, present: set[str]) -> None:
@@ -164,8 +193,12 @@ def _read_all(folder: int, path: Path, manifest: Manifest) -> dict[str, bytes]:
 
 def _check_self_contained(path: Path, name: str, graph: bytes) -> None:
     try:
-        tensor = external_tensor(graph)
+        found = scan(graph)
     except ValueError as error:
         raise BundleError(f"{path}: {name} is no ONNX graph: {error}") from error
-    if tensor is not None:
-        raise BundleError(f"{path}: {name} keeps tensor {tensor!r} as external data, which no hash covers")
+    if found.external is not None:
+        raise BundleError(
+            f"{path}: {name} keeps tensor {found.external!r} as external data, which no hash covers"
+        )
+    if found.foreign is not None:
+        raise BundleError(f"{path}: {name} holds {found.foreign}; a network is made of ONNX's own operators")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from edgecsi.bundle.manifest import MANIFEST_FILE, Manifest
 from edgecsi.bundle.reader import Bundle, open_bundle
+from edgecsi.bundle.seal import sealed
 from edgecsi.errors import BundleError
 from edgecsi.files import atomic_folder
 
@@ -24,11 +26,14 @@ def write_bundle(path: str | os.PathLike[str], manifest: Manifest, files: Mappin
     path = Path(path)
     _check_replaceable(path)
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    text = manifest.model_copy(update={"files": hashes}).model_dump_json(indent=2) + "\n"
+    text = manifest.model_copy(update={"files": hashes}).model_dump_json()
+    value = sealed(json.loads(text))
     with atomic_folder(path) as folder:
         for name, data in files.items():
             (folder / _plain(name)).write_bytes(data)
-        (folder / MANIFEST_FILE).write_text(text, encoding="utf-8")
+        (folder / MANIFEST_FILE).write_text(
+            json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+        )
         bundle = open_bundle(folder)
     return replace(bundle, path=path)
 

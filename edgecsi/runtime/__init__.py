@@ -9,7 +9,8 @@ from edgecsi.runtime.engine import (
     start_engine,
     why_not_run,
 )
-from edgecsi.runtime.predictor import Predictor, Status, load, start_bundle
+from edgecsi.runtime.inputs import Status
+from edgecsi.runtime.predictor import Predictor, load, start_bundle
 from edgecsi.runtime.verification import Verification, verify
 
 __all__ = [

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from onnx.external_data_helper import _get_all_tensors, set_external_data
 
-from edgecsi.bundle.onnx_scan import external_tensor
+from edgecsi.bundle.onnx_scan import scan
+
+
+def external_tensor(graph):
+    return scan(graph).external
+
+
+def foreign_node(graph):
+    return scan(graph).foreign
 
 
 def outside(name="outside"):
@@ -124,3 +132,63 @@ def test_misses_nothing_that_onnx_itself_would_find(data):
         except ValueError:
             return
         assert found is not None
+
+
+def graph_in(operator, attribute="body", domain=""):
+    """A node that holds a graph."""
+    inner = helper.make_graph([], "inner", [], [])
+    return model([helper.make_node(operator, [], ["y"], domain=domain, **{attribute: inner})])
+
+
+def plain_function():
+    function = helper.make_function("own", "F", [], ["c"], [], [helper.make_opsetid("", 23)])
+    return helper.make_model(helper.make_graph([], "g", [], []), functions=[function])
+
+
+FOREIGN = {
+    "loop": (lambda: graph_in("Loop"), "control flow (Loop)"),
+    "scan": (lambda: graph_in("Scan"), "control flow (Scan)"),
+    "sequence map": (lambda: graph_in("SequenceMap"), "control flow (SequenceMap)"),
+    "if": (lambda: graph_in("If", "then_branch"), "control flow (If)"),
+    "a graph in another operator": (lambda: graph_in("Relu"), "control flow (a graph within a node)"),
+    "domain": (lambda: model([helper.make_node("N", [], [], domain="x")]), "an operator of the domain 'x'"),
+    "function": (lambda: plain_function(), "a function of its own"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_finds_what_is_no_plain_operator(kind):
+    made, words = FOREIGN[kind]
+    assert foreign_node(made().SerializeToString()) == words
+
+
+def test_plain_operators_pass():
+    assert foreign_node(tiny_bundle.graph()) is None
+    assert (
+        foreign_node(model([helper.make_node("Relu", [], [], domain="ai.onnx")]).SerializeToString()) is None
+    )
+
+
+@given(st.data())
+def test_no_changed_byte_hides_control_flow_from_the_scan_alone(data):
+    """Bytes changed at random: where onnx still reads a node that isn't plain, the scan tells or refuses."""
+    kind = data.draw(st.sampled_from(sorted(FOREIGN)))
+    graph = bytearray(FOREIGN[kind][0]().SerializeToString())
+    for _ in range(data.draw(st.integers(0, 3))):
+        graph[data.draw(st.integers(0, len(graph) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        parsed = onnx.load_from_string(bytes(graph))
+    except Exception:
+        return
+    foreign = parsed.functions or any(
+        node.domain not in ("", "ai.onnx")
+        or node.op_type in ("If", "Loop", "Scan", "SequenceMap")
+        or any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute)
+        for node in parsed.graph.node
+    )
+    if foreign:
+        try:
+            found = scan(bytes(graph))
+            assert found.foreign or found.external
+        except ValueError:
+            return

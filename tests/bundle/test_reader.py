@@ -9,6 +9,7 @@ import tiny_bundle
 from onnx import external_data_helper
 
 from edgecsi.bundle import open_bundle
+from edgecsi.bundle.seal import sealed
 from edgecsi.errors import BundleError
 from edgecsi.files import old_name
 
@@ -16,11 +17,11 @@ FILES = ("engine.onnx", "student.onnx", "golden.npz")
 
 
 def edit_manifest(bundle, edit):
-    """Change the manifest's JSON in place."""
+    """Change the manifest's JSON in place and seal it again, as an attacker would."""
     path = bundle / "manifest.json"
     value = json.loads(path.read_text())
     edit(value)
-    path.write_text(json.dumps(value))
+    path.write_text(json.dumps(sealed(value)))
 
 
 def replace_file(bundle, name, data):
@@ -200,6 +201,34 @@ def test_refuses_external_data_before_an_engine_library_sees_it(bundle, name):
     assert f"{name} keeps tensor 'weight' as external data" in refusal(bundle)
 
 
+def loop():
+    """407 bytes for which a predictor would compute for ever."""
+    info = onnx.helper.make_tensor_value_info
+    body = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["go"], ["again"])],
+        "body",
+        [info("i", onnx.TensorProto.INT64, []), info("go", onnx.TensorProto.BOOL, [])],
+        [info("again", onnx.TensorProto.BOOL, [])],
+    )
+    return onnx.helper.make_node("Loop", ["", "yes"], [], body=body)
+
+
+@pytest.mark.parametrize(
+    ("node", "complaint"),
+    [
+        (loop(), r"control flow (Loop)"),
+        (onnx.helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft"), "the domain 'com.microsoft'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["engine.onnx", "student.onnx"])
+def test_refuses_what_is_no_plain_operator_before_an_engine_library_sees_it(bundle, name, node, complaint):
+    model = onnx.load_from_string(tiny_bundle.graph())
+    model.graph.node.append(node)
+    replace_file(bundle, name, model.SerializeToString())
+
+    assert complaint in refusal(bundle)
+
+
 def test_refuses_a_graph_that_is_no_graph(bundle):
     replace_file(bundle, "engine.onnx", b"not a graph")
 
@@ -225,8 +254,17 @@ def test_opens_through_a_link_to_the_folder(bundle, tmp_path):
 
 def test_opens_the_old_bundle_when_a_write_died_between_its_renames(bundle):
     bundle.rename(old_name(bundle))
+    bundle.with_name(f".{bundle.name}.x1y2.tmp").mkdir()  # the new one, that had no name yet
 
     assert open_bundle(bundle).manifest.name == "tiny-onnxruntime"
+
+
+def test_what_is_left_of_an_older_bundle_does_not_come_back_when_somebody_removed_it(bundle):
+    shutil.copytree(bundle, old_name(bundle))
+    assert open_bundle(bundle).manifest.name == "tiny-onnxruntime"
+    shutil.rmtree(bundle)
+
+    assert "is no bundle" in refusal(bundle)
 
 
 def test_opens_a_copy_by_the_same_digest(bundle, tmp_path):

@@ -91,8 +91,11 @@ import os, shutil, sys
 sys.path.insert(0, sys.argv[1])
 import tiny_bundle
 from pathlib import Path
+from edgecsi import files
 from edgecsi.bundle import open_bundle
 
+if sys.argv[3] == "two renames":
+    files.exchange = lambda one, other: False
 path = Path(sys.argv[2])
 old = tiny_bundle.write(path, name="old").digest
 new = tiny_bundle.write(path.with_name("new"), name="new").digest
@@ -123,9 +126,10 @@ print(deaths)
 """
 
 
-def test_a_death_at_any_step_leaves_the_old_bundle_or_the_new_one(tmp_path):
+@pytest.mark.parametrize("way", ["exchange", "two renames"])
+def test_a_death_at_any_step_leaves_the_old_bundle_or_the_new_one(tmp_path, way):
     """The process dies before its first, second, ... call that changes the disk, until one write ends."""
-    done = run(DIE_AT_CALL, str(tmp_path / "a.edgecsi"))
+    done = run(DIE_AT_CALL, str(tmp_path / "a.edgecsi"), way)
 
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) > 8

@@ -9,6 +9,8 @@ import pytest
 import tiny_bundle
 from command_line import edgecsi, refuse
 
+from edgecsi.bundle.seal import sealed
+
 # -- bundles -------------------------------------------------------------------------------------
 
 
@@ -35,7 +37,7 @@ def list_file(name, content=None):
         data = content if content is not None else b"outside"
         manifest["files"][name] = hashlib.sha256(data).hexdigest()
         (path / name).write_bytes(data)
-        (path / "manifest.json").write_text(json.dumps(manifest))
+        (path / "manifest.json").write_text(json.dumps(sealed(manifest)))
 
     return spoil
 

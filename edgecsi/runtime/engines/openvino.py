@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import openvino
 
 XML, WEIGHTS = "engine.xml", "engine.bin"
+CONTROL_FLOW = {"If", "Loop", "TensorIterator"}
 
 
 def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
@@ -96,6 +97,7 @@ class OpenVinoEngine:
         try:
             core = openvino.Core()
             model = core.read_model(xml, weights)
+            _refuse_control_flow(model)  # compiling would fold constants through it
             inputs, outputs = ([_port(end) for end in ends] for ends in (model.inputs, model.outputs))
             check_ports(XML, inputs, outputs, signature)
             compiled = core.compile_model(for_one_user(model), "CPU", settings)
@@ -110,6 +112,12 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise EdgeCsiError(f"OpenVINO failed on {inputs.shape}: {error}") from error
         return check_output("OpenVINO", output, self._signature, len(inputs))
+
+
+def _refuse_control_flow(model: openvino.Model) -> None:
+    found = {node.get_type_name() for node in model.get_ops()} & CONTROL_FLOW
+    if found:
+        raise BundleError(f"{XML} holds control flow ({', '.join(sorted(found))}), whose work has no bound")
 
 
 def _port(end: openvino.Output) -> Port:

@@ -26,6 +26,8 @@ from edgecsi.runtime.engines.native.layout import SIZES
 
 FILE = "engine.bin"
 LIMITS = "at most 32 tokens, a width of 64*n, and heads of 16*n channels"
+INTERFACE = 2  # of the C functions: kernels compiled from other sources are not called
+DONE, FORKED, SIZES_DIFFER, STUCK = range(4)  # Outcome in team.h
 _LEVELS = {"fp32": (1, "AVX-512"), "bf16": (2, "AVX512-BF16; use --target native-fp32")}
 
 
@@ -34,8 +36,8 @@ def why_not_run(precision: str, manifest: Manifest | None = None) -> str | None:
     library = _library()
     if library is None:
         return (
-            "its kernels were not compiled when edgecsi was installed, which takes an x86-64 computer and a "
-            "C++20 compiler (apt install g++, then pip install again)"
+            "its kernels were not compiled when this edgecsi was installed, which takes an x86-64 computer "
+            "and a C++20 compiler (apt install g++, then pip install again)"
         )
     level, instructions = _LEVELS[precision]
     return None if library.edgecsi_native_level() >= level else f"this CPU has no {instructions}"
@@ -65,7 +67,7 @@ class NativeEngine:
             raise UnavailableError(f"{FILE} can't run here: {why_not_run(precision)}")
         self._library = library
         handle = library.edgecsi_native_start(
-            sizes.ctypes.data, weights.ctypes.data, len(weights), threads, precision == "bf16"
+            sizes.ctypes.data, len(sizes), weights.ctypes.data, len(weights), threads, precision == "bf16"
         )
         if not handle:
             raise BundleError(
@@ -73,7 +75,9 @@ class NativeEngine:
                 f"{len(weights)} weights. They take {LIMITS}"
             )
         self._handle = ctypes.c_void_p(handle)
-        weakref.finalize(self, library.edgecsi_native_stop, self._handle)
+        self._late: list[NDArray[np.float32]] = []  # what a helper thread may still read or write
+        freed = weakref.finalize(self, _stop, library, self._handle, self._late)
+        freed.atexit = False  # a daemon thread may be computing then
 
     def run(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """C-order float32 [user, *input dims] -> float32 [user, *output dims]."""
@@ -84,8 +88,35 @@ class NativeEngine:
                 f"not {inputs.dtype} {inputs.shape}"
             )
         output = np.empty((len(inputs), *self._signature.output.user_dims), np.float32)
-        self._library.edgecsi_native_run(self._handle, inputs.ctypes.data, output.ctypes.data, len(inputs))
+        outcome = self._library.edgecsi_native_run(
+            self._handle, inputs.ctypes.data, inputs.size, output.ctypes.data, output.size, len(inputs)
+        )
+        if outcome != DONE:
+            raise self._failure(outcome, inputs, output)
+        if self._late:
+            self._late.clear()
         return output
+
+    def _failure(
+        self, outcome: int, inputs: NDArray[np.float32], output: NDArray[np.float32]
+    ) -> EdgeCsiError:
+        if outcome == FORKED:
+            return EdgeCsiError("the kernels were loaded before fork; load the bundle in each process")
+        if outcome == STUCK:
+            if not self._late:  # else it is of the call before
+                self._late += [inputs, output]
+            return EdgeCsiError(
+                "a thread of the kernels gets no processor for seconds; give it one, or threads=1"
+            )
+        return EdgeCsiError(f"the kernels take no {inputs.shape}: the sizes differ")
+
+
+_kept: list[NDArray[np.float32]] = []
+
+
+def _stop(library: ctypes.CDLL, handle: ctypes.c_void_p, late: list[NDArray[np.float32]]) -> None:
+    if not library.edgecsi_native_stop(handle):
+        _kept.extend(late)  # a thread may come back to them
 
 
 def _check_sizes(sizes: Mapping[str, int], signature: Signature) -> None:
@@ -113,13 +144,16 @@ def _library() -> ctypes.CDLL | None:
                 library = ctypes.CDLL(str(path))
             except OSError:
                 return None
+            interface = getattr(library, "edgecsi_native_interface", None)
+            if interface is None or interface() != INTERFACE:
+                return None
             address, integer, count = ctypes.c_void_p, ctypes.c_int, ctypes.c_long
-            library.edgecsi_native_start.argtypes = [address, address, count, integer, integer]
+            library.edgecsi_native_start.argtypes = [address, count, address, count, integer, integer]
             library.edgecsi_native_start.restype = address
-            library.edgecsi_native_run.argtypes = [address, address, address, count]
-            library.edgecsi_native_run.restype = None
+            library.edgecsi_native_run.argtypes = [address, address, count, address, count, count]
+            library.edgecsi_native_run.restype = integer
             library.edgecsi_native_stop.argtypes = [address]
-            library.edgecsi_native_stop.restype = None
+            library.edgecsi_native_stop.restype = integer
             return library
     return None
 
