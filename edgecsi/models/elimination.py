@@ -3,6 +3,9 @@
 Gauss without pivoting, A = L D L^T, one column after the other inside a panel of columns, and a product for
 all columns behind it. Right-hand sides ride along as further rows, so that substitution is the elimination
 itself: nothing is multiplied by the inverse of a block, which costs digits where A is badly conditioned.
+
+To an exporter this is one operator, `edgecsi::Eliminate`, since it takes minutes to trace what a thousand
+operators do; edgecsi.export.unrolled_elimination writes them into the graph.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 PANEL = 16  # columns between two products
+OPERATOR = "edgecsi::Eliminate"
 LEAST = 1e-3  # of a pivot, which is at least the load on the diagonal but for rounding
 
 
@@ -40,8 +44,27 @@ class Solved:
 
 def eliminate(matrix: Tensor, right: Tensor) -> Solved:
     """Eliminate A [system, N, N] with right-hand sides as rows b^T [system, M, N]."""
-    size, sides = matrix.shape[-1], right.shape[-2]
+    size = matrix.shape[-1]
     identity = torch.eye(size, dtype=matrix.dtype, device=matrix.device).expand(matrix.shape[0], -1, -1)
+    if torch.compiler.is_exporting():
+        return Solved(*_operator(matrix, right, identity))
+    return Solved(*eliminate_columns(matrix, right, identity))
+
+
+def _operator(matrix: Tensor, right: Tensor, identity: Tensor) -> list[Tensor]:
+    """The same as one node of an exported graph."""
+    values = (matrix, right, identity)
+    outputs = (matrix.shape, right.shape, (right.shape[0], 1, right.shape[2]))
+    sizes = {"sides": right.shape[1], "size": right.shape[2]}
+    found = torch.onnx.ops.symbolic_multi_out(
+        OPERATOR, values, sizes, dtypes=[matrix.dtype] * 3, shapes=outputs, version=1
+    )
+    return list(found)
+
+
+def eliminate_columns(matrix: Tensor, right: Tensor, identity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The fields of :class:`Solved`. identity: [system, N, N]."""
+    size, sides = matrix.shape[-1], right.shape[-2]
     rows = torch.cat([matrix, right], dim=1)
     turned, solved, inverse_pivots = [], [], []
     for start in range(0, size, PANEL):
@@ -56,7 +79,8 @@ def eliminate(matrix: Tensor, right: Tensor) -> Solved:
             below = panel[:, width:]
             known = torch.matmul(below * inverse, panel[:, width:left].transpose(1, 2))
             rows = rows[:, width:, width:] - known
-    return Solved(torch.cat(turned, dim=2), torch.cat(solved, dim=2), torch.cat(inverse_pivots, dim=2))
+    return torch.cat(turned, dim=2), torch.cat(solved, dim=2), torch.cat(inverse_pivots, dim=2)
+
 
 
 def eliminate_panel(rows: Tensor) -> tuple[Tensor, Tensor]:
