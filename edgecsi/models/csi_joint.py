@@ -172,7 +172,9 @@ def _too_large(radio: RadioSetting, band: float) -> str | None:
     unknowns = radio.array.beams * slow_basis(radio.history, band)[0].shape[1]
     if unknowns <= MAX_UNKNOWNS:
         return None
-    return f"solves at most {MAX_UNKNOWNS} unknowns a delay, which beams and samples of history make {unknowns}"
+    return (
+        f"solves at most {MAX_UNKNOWNS} unknowns a delay, which beams and samples of history make {unknowns}"
+    )
 
 
 def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
@@ -186,7 +188,7 @@ def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
 
 
 def start_at_shipped(student: nn.Module, radio: RadioSetting, options: CsiJointOptions) -> None:
-    """Give the array student inside the weights of the shipped one, where that was trained for this setting."""
+    """Give the array student inside the shipped one's weights, where that was trained for this setting."""
     folder = shipped("csi-alm-light-ad", radio.duplex)
     if load_config(folder).radio == radio and options.doppler_band == BAND:
         weights = load_file(folder / WEIGHTS_FILE)

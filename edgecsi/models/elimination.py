@@ -82,7 +82,6 @@ def eliminate_columns(matrix: Tensor, right: Tensor, identity: Tensor) -> tuple[
     return torch.cat(turned, dim=2), torch.cat(solved, dim=2), torch.cat(inverse_pivots, dim=2)
 
 
-
 def eliminate_panel(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Columns of L D and of what rides along, and inverse pivots [system, 1, column].
 

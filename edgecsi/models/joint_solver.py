@@ -25,7 +25,11 @@ LEAST_POWER = 1e-3  # of the start, before it is sharpened
 LEAST_GAIN = 1e-6  # of s^T R^-1 s, which is positive but for rounding
 LEAST_POOLED = 1e-9
 LOAD_SHARE = 1e-5  # of the map's sum, for FP32
-USUAL_NOISE, DECADES, REACH = -2.0, 2.0, 1.5  # log10 of the noise at which a scalar has its value; its slope's
+USUAL_NOISE, DECADES, REACH = (
+    -2.0,
+    2.0,
+    1.5,
+)  # log10 of the noise at which a scalar has its value; its slope's
 
 # Where training starts: values at a relative noise of 0.01, and slopes per two decades. Trained for 3 minutes
 # of one core on Sionna UMa NLoS TDD at 5-30 dB SNR, for three steps and 16 delays; logarithms but for eta,

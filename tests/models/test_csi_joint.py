@@ -105,9 +105,7 @@ def numpy_solver(history, student, shift, delays=16, steps=3):
         fit = (np.abs(samples @ found.swapaxes(1, 2) @ past.conj().T) ** 2).mean(1)
         gain = np.stack([np.sum((past.conj() @ one) * past, axis=1).real for one in found])
         parts = (power * fit, power * np.maximum(gain, 1e-6))
-        above, below = (
-            pool(part, *(weights[step, i] for weights in pools)) for i, part in enumerate(parts)
-        )
+        above, below = (pool(part, *(weights[step, i] for weights in pools)) for i, part in enumerate(parts))
         power = power * ((above + 1e-9) / (below + 1e-9)) ** at["eta"][step]
     power = power * math.exp(at["scale"][-1])
     weights = samples @ inverse(power).swapaxes(1, 2) @ past.conj().T * power[:, None]
@@ -146,14 +144,19 @@ def test_clean_histories_are_left_to_the_array_student(network):
 @pytest.mark.parametrize("exponent", [-8, -3, 4])
 def test_scale_equivariance(network, history, exponent):
     factor = 10.0**exponent
-    assert relative_error_db(run(network, factor * history).numpy(), factor * run(network, history).numpy()) < -75
+    assert (
+        relative_error_db(run(network, factor * history).numpy(), factor * run(network, history).numpy())
+        < -75
+    )
 
 
 def test_phase_equivariance(network, history):
     turn = np.complex64(np.exp(1j))
     turned = turn * to_complex(history.numpy())
     found = run(network, torch.from_numpy(np.stack([turned.real, turned.imag], -1)))
-    assert relative_error_db(to_complex(found.numpy()), turn * to_complex(run(network, history).numpy())) < -70
+    assert (
+        relative_error_db(to_complex(found.numpy()), turn * to_complex(run(network, history).numpy())) < -70
+    )
 
 
 def test_neighbours_in_the_batch_change_nothing(network, history):
