@@ -68,6 +68,7 @@ class CsiJoint(nn.Module):
         super().__init__()
         self.radio, self.steps, self.grids = radio, options.steps, options.grids
         self.array_student = CsiAlmLightAd(radio, CsiAlmLightAdOptions(doppler_band=options.doppler_band))
+        self.student_is_given = False
         if not options.steps:
             return
         array = radio.array
@@ -90,6 +91,8 @@ class CsiJoint(nn.Module):
         student: Tensor = self.array_student(csi)
         if not self.steps:
             return student
+        if self.student_is_given:
+            student = student.detach()  # only the solver is trained
         unit, rms, peak = normalise(csi)
         noise = self._noise(unit)
         seen = noise.clamp(min=NOISE_FLOOR)
@@ -183,16 +186,20 @@ def _build(config: ModelConfig, backbone: Backbone | None) -> nn.Module:
     if why := why_not_predicted(config.radio.history, band) or _too_large(config.radio, band):
         raise ModelError(f"csi-joint with a Doppler band of {band:g} {why}")
     network = CsiJoint(config.radio, options)
-    start_at_shipped(network.array_student, config.radio, options)
+    start_at_shipped(network, config.radio, options)
     return network
 
 
-def start_at_shipped(student: nn.Module, radio: RadioSetting, options: CsiJointOptions) -> None:
-    """Give the array student inside the shipped one's weights, where that was trained for this setting."""
+def start_at_shipped(network: CsiJoint, radio: RadioSetting, options: CsiJointOptions) -> None:
+    """Give the array student inside the shipped one's weights, where that was trained for this setting.
+
+    There it keeps them: it knows more histories than those that the solver is trained on, clean ones too.
+    """
     folder = shipped("csi-alm-light-ad", radio.duplex)
     if load_config(folder).radio == radio and options.doppler_band == BAND:
         weights = load_file(folder / WEIGHTS_FILE)
-        student.load_state_dict(weights, strict=False)  # constants are no weights
+        network.array_student.load_state_dict(weights, strict=False)  # constants are no weights
+        network.student_is_given = True
 
 
 NETWORKS.register(

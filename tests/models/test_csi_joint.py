@@ -184,7 +184,19 @@ def test_every_scalar_learns(history):
     network = build(**FEW)
     network(history[:1]).square().sum().backward()
     assert all(values.grad.abs().sum() > 0 for values in network.solver.parameters())
-    assert all(values.grad.isfinite().all() for values in network.parameters() if values.grad is not None)
+    assert all(values.grad is None for values in network.array_student.parameters())
+
+
+def test_where_no_student_is_shipped_it_learns_too(csi):
+    network = build(SMALL, steps=1, **FEW)
+    network(csi(1, SMALL)).square().sum().backward()
+    assert any(values.grad is not None for values in network.array_student.parameters())
+
+
+def test_the_shipped_one_holds_the_shipped_array_student():
+    student, given = load(shipped("csi-joint", "tdd")).array_student, load(shipped("csi-alm-light-ad", "tdd"))
+    pairs = zip(student.parameters(), given.parameters(), strict=True)
+    assert all(torch.equal(one, other) for one, other in pairs)
 
 
 @pytest.mark.parametrize("options", [{"steps": 4}, {"delays": 7}, {"delays": 49}, {"grids": 3}, {"depth": 1}])
