@@ -24,6 +24,7 @@ from edgecsi.errors import BuildError
 from edgecsi.export.attention_layout import ATTENTION_LAYOUT
 from edgecsi.export.graph import first_line, write_graph
 from edgecsi.export.separate_projections import SEPARATE_PROJECTIONS
+from edgecsi.export.unrolled_elimination import unroll
 from edgecsi.radio import RadioSetting
 from edgecsi.tasks import Task
 
@@ -90,6 +91,7 @@ def _export(network: nn.Module, example: Tensor, signature: Signature) -> bytes:
             SEPARATE_PROJECTIONS.apply_to_model(program.model)
             RemoveUnusedNodesPass()(program.model)
             model = program.model_proto
+            unroll(model)
         _strip_metadata(model)
         return write_graph(model)
     except Exception as error:  # the exporter, onnxscript and protobuf each raise their own

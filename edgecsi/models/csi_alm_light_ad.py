@@ -8,6 +8,7 @@ infers by itself: one network serves every SNR. For FDD the uplink predicted so 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
@@ -168,10 +169,13 @@ def delay_transform(subcarriers: int) -> Tensor:
     return inverse_dft(subcarriers).reshape(2 * subcarriers, 2 * subcarriers).float()
 
 
-def beam_transform(array: ArrayGeometry) -> Tensor:
-    """Unitary 2-D DFT per polarisation as a real matrix: [re/im, polarisation, beam] x [antenna, re/im]."""
+def beam_transform(array: ArrayGeometry, basis: Callable[[int], Tensor] = dft) -> Tensor:
+    """Unitary 2-D DFT per polarisation as a real matrix: [re/im, polarisation, beam] x [antenna, re/im].
+
+    basis: another transform of an axis, its size -> complex128 [element, beam].
+    """
     antennas = torch.eye(array.antennas, dtype=torch.complex128)[:, torch.from_numpy(array.places())]
-    columns, rows = dft(array.columns), dft(array.rows)
+    columns, rows = basis(array.columns), basis(array.rows)
     beams = torch.einsum("acrp,cC,rR->apCR", antennas, columns, rows).flatten(1)
     return as_real(beams).flatten(0, 1).flatten(1).T.contiguous().float()
 
