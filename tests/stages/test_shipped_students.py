@@ -1,6 +1,7 @@
 """What `compress` calls good, `verify` accepts and `build` rebuilds: for every shipped student."""
 
 import json
+import os
 
 import pytest
 from command_line import edgecsi
@@ -9,9 +10,13 @@ from edgecsi.bundle import open_bundle
 from edgecsi.models.network import NETWORKS
 from edgecsi.models.shipped import FOLDER
 
-STUDENTS = sorted(
-    path.name for path in FOLDER.iterdir() if path.is_dir() and not NETWORKS.get(path.name[:-4]).backbone
-)
+SLOW = pytest.mark.skipif("EDGECSI_SLOW_TESTS" not in os.environ, reason="exporting it takes minutes")
+MARKS = {"csi-joint-tdd": SLOW}
+STUDENTS = [
+    pytest.param(path.name, marks=MARKS.get(path.name, ()))
+    for path in sorted(FOLDER.iterdir())
+    if path.is_dir() and not NETWORKS.get(path.name[:-4]).backbone
+]
 SIGHT = ("nlos", "los")
 
 
