@@ -26,7 +26,7 @@ compress: setup
 	$(BIN)/edgecsi latency-report $(BUNDLES) --quick --network $(OUT)/student --json $(OUT)/latency.json
 
 test: setup lint
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 # Every bit of the first 4,096 bytes of a dataset, and more of every other attack: about a quarter of an hour.
 attack: setup

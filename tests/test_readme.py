@@ -57,7 +57,7 @@ def recipe(goal: str) -> list[str]:
     """The commands that make would run for a goal, without the setup."""
     done = subprocess.run(["make", "-n", goal], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    lines = [line.removeprefix(".venv/bin/") for line in done.stdout.splitlines()]
+    lines = [re.sub(r"^(\w+=\S+ )?\.venv/bin/", "", line) for line in done.stdout.splitlines()]
     return [line for line in lines if line.startswith(("edgecsi ", "ruff ", "mypy", "python -m pytest"))]
 
 
