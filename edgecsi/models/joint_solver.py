@@ -110,7 +110,7 @@ class JointSolver(nn.Module):
             found = self._snapshots(self.map.project(solved.solution()), tokens)
             gain = self.map.diagonal(solved.inverse()).clamp(min=LEAST_GAIN).view_as(power)
             pooled = self._pool(torch.stack([power * found, power * gain], dim=1), tokens, scalars, step)
-            ratio = (pooled + LEAST_POOLED).log()
+            ratio = pooled.clamp(min=LEAST_POOLED).log()  # an engine may drop so small a sum
             power = power * ((ratio[:, 0] - ratio[:, 1]) * _over_map(scalars["eta"][:, step])).exp()
         power = power * _over_map(scalars["scale"][:, -1].exp())
         amplitudes = self.map.project(eliminate(self._covariance(power, scalars), right).solution())

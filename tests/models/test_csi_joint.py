@@ -236,7 +236,7 @@ class Equations(torch.nn.Module):
 
 @pytest.mark.filterwarnings("ignore")
 def test_equations_are_exported_in_standard_operators(csi):
-    """The whole network takes the exporter minutes: tests/stages does that for what is shipped."""
+    """The whole network takes the exporter minutes."""
     network = Equations()
     graph = export_onnx(network, TASKS.get("csi"), SMALL)
     assert {node.domain for node in onnx.load_model_from_string(graph).graph.node} <= {"", "ai.onnx"}
