@@ -13,6 +13,7 @@ import pytest
 import tiny_bundle
 from command_line import edgecsi
 
+from edgecsi.bundle.seal import sealed
 from edgecsi.latency.report_schema import LatencyReport
 from edgecsi.report.html import element, page
 
@@ -74,7 +75,7 @@ def test_no_string_of_a_manifest_gets_out_as_it_is(tmp_path):
     manifest = json.loads((bundle / "manifest.json").read_text())
     shown = 0
     for place in strings(manifest):
-        (bundle / "manifest.json").write_text(json.dumps(changed(manifest, place, HOSTILE)))
+        (bundle / "manifest.json").write_text(json.dumps(sealed(changed(manifest, place, HOSTILE))))
         done = edgecsi("inspect", bundle)
         assert_clean(done.stdout)
         shown += done.code == 0
@@ -87,7 +88,7 @@ def test_no_string_of_a_manifest_gets_out_of_verify(tmp_path):
     bundle = tiny_bundle.write(tmp_path / "a.edgecsi", warnings=("too fast",)).path
     manifest = json.loads((bundle / "manifest.json").read_text())
     for place in [("warnings", 0), ("name",), ("network", "name"), *sample(strings(manifest), 5)]:
-        (bundle / "manifest.json").write_text(json.dumps(changed(manifest, place, HOSTILE)))
+        (bundle / "manifest.json").write_text(json.dumps(sealed(changed(manifest, place, HOSTILE))))
         done = edgecsi("verify", bundle)
         assert_clean(done.stdout)
         assert_clean(done.stderr)

@@ -105,5 +105,6 @@ def test_damaged_progress_is_noticed(saved, content):
 def test_killed_between_the_two_renames_of_a_checkpoint(saved):
     folder, progress, *_ = saved
     shutil.move(folder, old_name(folder))
+    (folder.parent / f".{folder.name}.new.tmp").mkdir()  # what was about to take its place
     restored, _ = load_checkpoint(folder, "mine", 2, *start(seed=1))
     assert restored == progress
