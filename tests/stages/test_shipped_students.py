@@ -10,7 +10,7 @@ from edgecsi.bundle import open_bundle
 from edgecsi.models.network import NETWORKS
 from edgecsi.models.shipped import FOLDER
 
-# csi-joint is no reference: OpenVINO makes NaN of it, which `compress` refuses (docs/results.md).
+# With the variable set, csi-joint passes too (docs/results.md): six minutes more.
 SLOW = pytest.mark.skipif("EDGECSI_SLOW_TESTS" not in os.environ, reason="exporting it takes minutes")
 MARKS = {"csi-joint-tdd": SLOW}
 STUDENTS = [
