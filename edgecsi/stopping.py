@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 STOPS = (signal.SIGTERM, signal.SIGHUP)
 _owner = 0
@@ -32,8 +34,21 @@ def listen() -> Callable[[], None]:
     mine = [number for number in STOPS if signal.getsignal(number) is signal.SIG_DFL]
     for number in mine:
         signal.signal(number, raise_stopped)
+    tell = sys.unraisablehook
+
+    def again(lost: Any) -> None:
+        """Python drops what is raised in a weak reference's callback or a finalizer: send it again, after."""
+        if isinstance(lost.exc_value, Stopped):
+            later = threading.Timer(0.01, os.kill, (os.getpid(), lost.exc_value.number))
+            later.daemon = True
+            later.start()
+        else:
+            tell(lost)
+
+    sys.unraisablehook = again
 
     def undo() -> None:
+        sys.unraisablehook = tell
         for number in mine:
             signal.signal(number, signal.SIG_DFL)
 
