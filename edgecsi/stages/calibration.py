@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgecsi.calib.options import CalibrationOptions
 from edgecsi.stages.stage import STAGES, StageOptions, StageRow
+from edgecsi.stages.trained_code import any_task
 
 CALIBRATION = "calibration.h5"
 
@@ -36,6 +37,7 @@ ROW = STAGES.register(
         run,
         Options,
         libraries=lambda options: ("numpy",),
+        modules=any_task,
         module=__name__,
     )
 )

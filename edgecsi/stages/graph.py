@@ -7,6 +7,7 @@ from pathlib import Path
 
 from edgecsi.files import atomic_file, write_json
 from edgecsi.stages.stage import STAGES, StageOptions, StageRow
+from edgecsi.stages.trained_code import code_of
 
 GRAPH = "student.onnx"
 FACTS = "student.json"
@@ -40,12 +41,6 @@ def run(options: Options, inputs: Mapping[str, Path], out: Path) -> None:
     write_json(out / FACTS, facts)
 
 
-def _modules(options: Options) -> tuple[str, ...]:
-    from edgecsi.models.network import NETWORKS
-
-    return (NETWORKS.get(options.network).module,)
-
-
 ROW = STAGES.register(
     StageRow(
         "graph",
@@ -53,7 +48,7 @@ ROW = STAGES.register(
         run,
         Options,
         libraries=lambda options: ("torch", "onnx", "onnxscript", "onnxruntime"),
-        modules=_modules,
+        modules=lambda options: code_of(options.network),
         module=__name__,
     )
 )

@@ -35,6 +35,7 @@ from edgecsi.stages.tested_users import (
     conditions,
     indices_under_test,
 )
+from edgecsi.stages.trained_code import code_of
 from edgecsi.tasks import Task
 from edgecsi.users import Users
 
@@ -139,12 +140,6 @@ def load_energies(folder: Path, condition: str) -> tuple[Energies, NDArray[np.fl
         return energies, arrays[f"{condition}/rounding_db"]
 
 
-def _modules(options: Options) -> list[str]:
-    from edgecsi.models.network import NETWORKS
-
-    return [*get_target(options.target).modules, NETWORKS.get(options.network).module]
-
-
 ROW = STAGES.register(
     StageRow(
         "proof",
@@ -152,7 +147,7 @@ ROW = STAGES.register(
         run,
         Options,
         libraries=lambda options: ("numpy", "torch", *get_target(options.target).libraries),
-        modules=_modules,
+        modules=lambda options: [*get_target(options.target).modules, *code_of(options.network)],
         module=__name__,
     )
 )

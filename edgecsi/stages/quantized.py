@@ -11,6 +11,7 @@ from edgecsi.metrics import GoalBounds
 from edgecsi.stages.calibration import CALIBRATION
 from edgecsi.stages.graph import GRAPH
 from edgecsi.stages.stage import STAGES, StageOptions, StageRow
+from edgecsi.stages.trained_code import any_task
 
 QUANTIZED = "quantized.onnx"
 QUANTIZATION = "quantization.json"
@@ -52,6 +53,7 @@ ROW = STAGES.register(
         run,
         Options,
         libraries=lambda options: ("numpy", "onnx", "onnxruntime"),
+        modules=any_task,
         module=__name__,
     )
 )

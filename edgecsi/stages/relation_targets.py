@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from edgecsi.stages.stage import STAGES, StageOptions, StageRow
-from edgecsi.stages.trained_code import network_modules, training_libraries
+from edgecsi.stages.trained_code import code_of, training_libraries
 from edgecsi.training.options import ExampleOptions, NetworkChoice
 
 TARGETS = "targets.h5"
@@ -43,7 +43,7 @@ ROW = STAGES.register(
         run,
         Options,
         libraries=lambda options: training_libraries(NetworkChoice(network=options.teacher)),
-        modules=lambda options: network_modules(NetworkChoice(network=options.teacher)),
+        modules=lambda options: code_of(options.teacher),
         module=__name__,
     )
 )

@@ -21,6 +21,7 @@ from edgecsi.metrics import Energies, Report
 from edgecsi.stages.rounding import fp64_distance_db
 from edgecsi.stages.stage import STAGES, StageOptions, StageRow
 from edgecsi.stages.tested_users import Condition, batches_under_test, conditions, golden_users
+from edgecsi.stages.trained_code import code_of
 
 if TYPE_CHECKING:
     from edgecsi.channel import Dataset
@@ -149,9 +150,9 @@ def load_energies(folder: Path, condition: str, predictor: str) -> Energies:
 
 def _modules(options: Options) -> list[str]:
     from edgecsi.models.baselines import BASELINES
-    from edgecsi.models.network import NETWORKS
 
-    return [*(NETWORKS.get(name).module for name in options.networks), *(row.module for row in BASELINES)]
+    networks = [module for name in options.networks for module in code_of(name)]
+    return [*networks, *(row.module for row in BASELINES)]
 
 
 ROW = STAGES.register(

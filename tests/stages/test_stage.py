@@ -9,7 +9,7 @@ import pytest
 from edgecsi.stages import code
 from edgecsi.stages import stage as stage_module
 from edgecsi.stages.cache import StageCache
-from edgecsi.stages.stage import Stage, StageOptions, StageRow
+from edgecsi.stages.stage import STAGES, Stage, StageOptions, StageRow
 
 
 class Options(StageOptions):
@@ -214,3 +214,20 @@ def test_the_code_of_a_network_is_in_the_key_of_what_it_makes():
     modules = [code.closure(graph.ROW.modules(graph.Options(network=name))) for name in names]
     assert "edgecsi.models.csi_alm_light_ad" in modules[1] - modules[0]
     assert "edgecsi.models.linear_prediction" in modules[1]
+
+
+JUDGED = {
+    "graph": {"network": "csi-alm-light"},
+    "proof": {"target": "ort-fp32", "network": "csi-alm-light"},
+    "scores": {"networks": ("csi-alm-light",)},
+    "relation-targets": {"teacher": "csi-alm"},
+    "calibration": {},
+    "quantized": {},
+}
+
+
+@pytest.mark.parametrize("name", JUDGED)
+def test_the_code_of_the_task_is_in_the_key_of_what_judges_by_it(name):
+    row = STAGES.get(name)
+    modules = [row.module, *row.modules(row.options(**JUDGED[name]))]
+    assert {"edgecsi.tasks.csi", "edgecsi.tasks.noise"} <= code.closure(modules)
