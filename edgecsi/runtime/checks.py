@@ -7,14 +7,15 @@ clean and for noisy users.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from edgecsi.metrics import Energies, GoalBounds, loss
+from edgecsi.bundle.golden import SNR_COLUMN
+from edgecsi.metrics import Energies, GoalBounds, Report, loss
 from edgecsi.runtime.engine import Precision
 from edgecsi.runtime.limits import (
     Decibels,
@@ -30,8 +31,6 @@ from edgecsi.users import Users
 
 Array = NDArray[Any]
 Predict = Callable[[Array], Array]  # [user, *input axes] -> [user, *target axes], in the task's dtypes
-
-SNR = "snr_db"
 
 
 class Check(BaseModel):
@@ -96,10 +95,24 @@ def agreement_db(prediction: Array, golden: Users) -> Decibels:
 
 def conditions(golden: Users) -> Iterator[tuple[str, NDArray[np.bool_]]]:
     """("clean", mask) and ("noisy", mask) of the golden users, those of them that there are."""
-    clean = np.isinf(golden.columns[SNR].astype(np.float64))
+    clean = np.isinf(golden.columns[SNR_COLUMN].astype(np.float64))
     for words, mask in (("clean", clean), ("noisy", ~clean)):
         if mask.any():
             yield words, mask
+
+
+def condition_reports(
+    task: Task, golden: Users, predictions: Mapping[str, Array | None]
+) -> dict[str, dict[str, Report]]:
+    """ "clean", "noisy" -> name -> report on those golden users; what has no prediction is left out."""
+    return {
+        condition: {
+            name: task.report(prediction[mask], golden[mask])
+            for name, prediction in predictions.items()
+            if prediction is not None
+        }
+        for condition, mask in conditions(golden)
+    }
 
 
 def loss_checks(
@@ -156,6 +169,6 @@ def _bounded(name: str, value_db: float, limit_db: float, where: str) -> Check:
 def _user_words(task: Task, golden: Users, user: int) -> str:
     """As user 3 (30 km/h, 20 dB SNR)."""
     facts = [f"{g.label(float(golden.columns[g.column][user]))} {g.unit}" for g in task.groupings]
-    snr = float(golden.columns[SNR][user])
+    snr = float(golden.columns[SNR_COLUMN][user])
     facts.append("clean" if np.isinf(snr) else f"{snr:g} dB SNR")
     return f"user {user} ({', '.join(facts)})"

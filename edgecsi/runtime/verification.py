@@ -8,11 +8,9 @@ from pydantic import BaseModel
 
 from edgecsi.bundle import Proof, open_bundle
 from edgecsi.metrics import GoalBounds, Report
-from edgecsi.runtime.checks import Array, Check, conditions, judge
+from edgecsi.runtime.checks import Check, condition_reports, judge
 from edgecsi.runtime.engine import ENGINES, why_not_run
 from edgecsi.runtime.predictor import start_bundle
-from edgecsi.tasks import Task
-from edgecsi.users import Users
 
 
 class Verification(BaseModel):
@@ -68,7 +66,7 @@ def verify(
         users=len(golden),
         warnings=list(manifest.warnings),
         reason=why_not_run(engine.name, engine.precision, manifest),
-        metrics=_metrics(task, golden, {"student": golden.student}),
+        metrics=condition_reports(task, golden, {"student": golden.student}),
     )
     if result.reason:
         return result
@@ -84,11 +82,12 @@ def verify(
         proof.golden_student_db,
         proof.golden_engine_db,
     )
+    found = condition_reports(task, golden, {"engine": prediction})
     return result.model_copy(
         update={
             "engine_executed": True,
             "threads": predictor.threads,
-            "metrics": _metrics(task, golden, {"student": golden.student, "engine": prediction}),
+            "metrics": {words: reports | found[words] for words, reports in result.metrics.items()},
             "checks": checks,
         }
     )
@@ -103,14 +102,3 @@ def asked_bounds(proof: Proof) -> GoalBounds:
         max_teacher_loss_db=None,
         max_baseline_loss_db=None,
     )
-
-
-def _metrics(task: Task, golden: Users, predictions: dict[str, Array | None]) -> dict[str, dict[str, Report]]:
-    return {
-        condition: {
-            name: task.report(prediction[mask], golden[mask])
-            for name, prediction in predictions.items()
-            if prediction is not None
-        }
-        for condition, mask in conditions(golden)
-    }
