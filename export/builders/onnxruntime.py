@@ -15,7 +15,7 @@ import onnxruntime
 
 from edgecsi.errors import BuildError
 from edgecsi.export.builders import BuiltEngine, check_int8
-from edgecsi.runtime.engines.onnxruntime import DISABLED_OPTIMIZERS, FILE, NO_OVERFLOW, ROW
+from edgecsi.runtime.engines.onnxruntime import FILE, ROW, open_session
 
 INT8_OPERATORS = (
     "ConvInteger",
@@ -54,20 +54,12 @@ def build(graph: bytes, precision: str = "fp32") -> BuiltEngine:
 
 def _optimize(graph: bytes, precision: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3  # it warns that what it saves is for this CPU only
-        options.add_session_config_entry(*NO_OVERFLOW)
-        options.optimized_model_filepath = str(Path(folder, "optimized.onnx"))
+        path = Path(folder, "optimized.onnx")
         try:
-            onnxruntime.InferenceSession(
-                graph,
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=DISABLED_OPTIMIZERS.get(precision),
-            )
+            open_session(graph, precision, optimized_model_filepath=str(path))
         except Exception as error:  # its exceptions share no base class
             raise BuildError(f"ONNX Runtime refused the graph: {error}") from error
-        return Path(options.optimized_model_filepath).read_bytes()
+        return path.read_bytes()
 
 
 def _int8_nodes(optimized: bytes) -> set[str]:

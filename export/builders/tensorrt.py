@@ -12,7 +12,6 @@ fused attention kernel.
 from __future__ import annotations
 
 import ctypes
-import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +22,9 @@ from typing import Any
 
 from edgecsi.errors import BuildError
 from edgecsi.export.builders import BuiltEngine, check_int8
-from edgecsi.runtime.engines.tensorrt import FILE
+from edgecsi.runtime.engines.tensorrt import FILE, installed, library
 
 MAX_USERS = 64  # users in the largest batch of the engine; it is tuned for one
-RTX_MODULES = ("tensorrt_rtx", "tensorrt_rtx_bindings")  # the meta package and what it wraps
 RTX_ARCHITECTURE = "8.0+"  # with no compute capability set, an RTX engine is portable from Ampere on
 WEIGHTED_LAYERS = ("MATRIX_MULTIPLY", "CONVOLUTION", "EINSUM", "ATTENTION_INPUT")
 COMPUTE_CAPABILITY = (75, 76)  # CUdevice_attribute: major and minor
@@ -39,7 +37,7 @@ def engine() -> str:
 
 def why_not_build(precision: str = "fp16") -> str | None:
     """Why neither flavour builds here, None when one does."""
-    if engine() == "tensorrt-rtx" and not any(map(find_spec, RTX_MODULES)):
+    if engine() == "tensorrt-rtx" and not installed("tensorrt-rtx"):
         found = (
             "tensorrt builds only where there is a GPU" if find_spec("tensorrt") else "it is not installed"
         )
@@ -56,7 +54,8 @@ def build(graph: bytes, precision: str = "fp16") -> BuiltEngine:
     weighted, quantized = count_weighted(graph), count_quantized(graph)
     if precision == "int8":  # strongly typed: what is quantized is computed so
         check_int8("TensorRT", graph, set(quantized_nodes(graph)))
-    trt = _library()
+    flavour = engine()
+    trt = library(flavour)
     logger = _logger(trt)
     logger.errors.clear()
     builder = trt.Builder(logger)
@@ -71,11 +70,11 @@ def build(graph: bytes, precision: str = "fp16") -> BuiltEngine:
     if serialized is None:
         raise BuildError(f"TensorRT refused the graph: {_reason(logger.errors)}")
     return BuiltEngine(
-        engine=engine(),
+        engine=flavour,
         files={FILE: bytes(serialized)},
-        libraries={engine(): trt.__version__},
+        libraries={flavour: trt.__version__},
         precision_checked="network",
-        gpu_architecture=_compute_capability() if engine() == "tensorrt" else RTX_ARCHITECTURE,
+        gpu_architecture=_compute_capability() if flavour == "tensorrt" else RTX_ARCHITECTURE,
         max_users=MAX_USERS,
     )
 
@@ -115,11 +114,6 @@ def _reason(errors: list[str]) -> str:
     if "not supported by a dedicated kernel" in text:
         return "there is no fused attention kernel for this graph's types and sizes (for FP32 there is none)"
     return text
-
-
-def _library() -> ModuleType:
-    names = ("tensorrt",) if engine() == "tensorrt" else RTX_MODULES
-    return importlib.import_module(next(name for name in names if find_spec(name)))
 
 
 @cache

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest, Signature
 from edgecsi.errors import BundleError, EdgeCsiError
-from edgecsi.runtime.engine import ENGINES, EngineRow, Precision
+from edgecsi.runtime.engine import ENGINES, EngineRow, fp32, int8
 from edgecsi.runtime.ports import Port, check_output, check_ports
 
 if TYPE_CHECKING:
@@ -40,22 +40,11 @@ class OrtEngine:
     max_users: int | None = None
 
     def __init__(self, graph: bytes, threads: int, precision: str, signature: Signature) -> None:
-        import onnxruntime
-
         self.threads: int | None = threads
         self._signature = signature
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3  # errors come as exceptions
-        options.add_session_config_entry("session.load_model_format", "ONNX")  # never guessed from the bytes
-        options.add_session_config_entry(*NO_OVERFLOW)
         try:
-            self._session = onnxruntime.InferenceSession(
-                graph,
-                options,
-                providers=["CPUExecutionProvider"],
-                disabled_optimizers=DISABLED_OPTIMIZERS.get(precision),
+            self._session = open_session(
+                graph, precision, intra_op_num_threads=threads, inter_op_num_threads=1
             )
         except Exception as error:  # ONNX Runtime's exceptions share no base of their own
             raise BundleError(f"ONNX Runtime refuses {FILE}: {error}") from error
@@ -73,6 +62,24 @@ class OrtEngine:
         return check_output("ONNX Runtime", output, self._signature, len(inputs))
 
 
+def open_session(graph: bytes, precision: str, **settings: Any) -> onnxruntime.InferenceSession:
+    """A session that computes as an engine of that precision does. settings: attributes of SessionOptions."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # errors come as exceptions; saving a graph warns
+    options.add_session_config_entry("session.load_model_format", "ONNX")  # never guessed from the bytes
+    options.add_session_config_entry(*NO_OVERFLOW)
+    for name, value in settings.items():
+        setattr(options, name, value)
+    return onnxruntime.InferenceSession(
+        graph,
+        options,
+        providers=["CPUExecutionProvider"],
+        disabled_optimizers=DISABLED_OPTIMIZERS.get(precision),
+    )
+
+
 def _port(tensor: onnxruntime.NodeArg) -> Port:
     kind = tensor.type.removeprefix("tensor(").removesuffix(")")
     dims = tuple(dim if isinstance(dim, int) else None for dim in tensor.shape)
@@ -87,14 +94,8 @@ ROW = ENGINES.register(
         files=(FILE,),
         libraries=("onnxruntime",),
         precisions={
-            "fp32": Precision("ONNX Runtime on the CPU", agreement_db=-60, invariance_db=-80),
-            "int8": Precision(
-                "ONNX Runtime on the CPU, mixed INT8 and FP32",
-                agreement_db=-20,
-                invariance_db=-40,
-                calibrated=True,
-                solves_fp32=False,
-            ),
+            "fp32": fp32("ONNX Runtime on the CPU"),
+            "int8": int8("ONNX Runtime on the CPU, mixed INT8 and FP32"),
         },
         builder="edgecsi.export.builders.onnxruntime",
         machine="any CPU",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest, Signature
 from edgecsi.errors import BundleError, EdgeCsiError
-from edgecsi.runtime.engine import ENGINES, EngineRow, Precision
+from edgecsi.runtime.engine import ENGINES, EngineRow, bf16, fp32, int8
 from edgecsi.runtime.ports import Port, check_output, check_ports
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ def _port(end: openvino.Output) -> Port:
     return Port(name, dims, kind, is_float32=kind == "f32")
 
 
+@cache
 def _capabilities() -> list[str]:
     import openvino
 
@@ -143,28 +145,11 @@ ROW = ENGINES.register(
         files=(XML, WEIGHTS),
         libraries=("openvino",),
         precisions={
-            "fp32": Precision("OpenVINO on the CPU", agreement_db=-60, invariance_db=-80),
-            "bf16": Precision(
-                "OpenVINO on a CPU with AVX512-BF16 or AMX",
-                agreement_db=-25,
-                invariance_db=-40,
-                solves_fp32=False,
-                computes_fp32_in="bf16",
-            ),
-            "int8": Precision(
-                "OpenVINO on the CPU, mixed INT8 and FP32",
-                agreement_db=-20,
-                invariance_db=-40,
-                calibrated=True,
-                solves_fp32=False,
-            ),
-            "int8-bf16": Precision(
-                "OpenVINO, mixed INT8 and BF16, on a CPU with AVX512-BF16 or AMX",
-                agreement_db=-20,
-                invariance_db=-40,
-                calibrated=True,
-                solves_fp32=False,
-                computes_fp32_in="bf16",
+            "fp32": fp32("OpenVINO on the CPU"),
+            "bf16": bf16("OpenVINO on a CPU with AVX512-BF16 or AMX"),
+            "int8": int8("OpenVINO on the CPU, mixed INT8 and FP32"),
+            "int8-bf16": int8(
+                "OpenVINO, mixed INT8 and BF16, on a CPU with AVX512-BF16 or AMX", computes_fp32_in="bf16"
             ),
         },
         builder="edgecsi.export.builders.openvino",

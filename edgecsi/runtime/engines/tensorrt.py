@@ -15,18 +15,20 @@ from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest, Signature
 from edgecsi.errors import BundleError, EdgeCsiError, UnavailableError
-from edgecsi.runtime.engine import ENGINES, EngineRow, Precision
+from edgecsi.runtime.engine import ENGINES, EngineRow, Precision, int8
 from edgecsi.runtime.ports import Port, check_ports
 
 FILE = "engine.engine"
+FP16_LOWERING = "edgecsi.export.lowering.fp16"
 
+# The first of a flavour that is installed is taken; RTX: the meta package and what it wraps.
 _MODULES = {"tensorrt": ("tensorrt",), "tensorrt-rtx": ("tensorrt_rtx", "tensorrt_rtx_bindings")}
 _NO_DEVICE = 100  # CUDA_ERROR_NO_DEVICE
 
 
 def why_not_run(engine: str, precision: str, manifest: Manifest | None = None) -> str | None:
     """Why this machine can't run that flavour, or with a manifest that very engine; None when it can."""
-    if not _installed(engine):
+    if not installed(engine):
         return f"{engine} is not installed (pip install 'edgecsi[{engine}]')"
     if reason := _no_driver():
         return reason
@@ -117,13 +119,14 @@ def _ports(trt: ModuleType, engine: Any) -> tuple[list[Port], list[Port]]:
     return found[True], found[False]
 
 
-def _installed(engine: str) -> str | None:
+def installed(engine: str) -> str | None:
+    """Name of the installed Python module of a flavour, None when there is none."""
     return next((name for name in _MODULES[engine] if find_spec(name)), None)
 
 
 def library(engine: str) -> ModuleType:
     """The installed Python module of a flavour, of which why_not_run said that it is there."""
-    return importlib.import_module(_installed(engine) or _MODULES[engine][0])
+    return importlib.import_module(installed(engine) or _MODULES[engine][0])
 
 
 def _no_driver() -> str | None:
@@ -167,7 +170,6 @@ def _fits(architecture: str | None, capability: tuple[int, int]) -> bool:
 
 def _row(name: str, title: str, libraries: tuple[str, ...], machine: str) -> EngineRow:
     """Both flavours make the targets trt-*; the builder says which one this machine gets."""
-    fp16 = partial(Precision, invariance_db=-40, lowering="edgecsi.export.lowering.fp16")
     return EngineRow(
         name=name,
         title=title,
@@ -175,13 +177,13 @@ def _row(name: str, title: str, libraries: tuple[str, ...], machine: str) -> Eng
         files=(FILE,),
         libraries=libraries,
         precisions={
-            "fp16": fp16("TensorRT, FP16 with FP32 normalisation, fused attention", agreement_db=-40),
-            "int8": fp16(
-                "TensorRT, mixed INT8 and FP16, fused attention",
-                agreement_db=-20,
-                calibrated=True,
-                solves_fp32=False,
+            "fp16": Precision(
+                "TensorRT, FP16 with FP32 normalisation, fused attention",
+                agreement_db=-40,
+                invariance_db=-40,
+                lowering=FP16_LOWERING,
             ),
+            "int8": int8("TensorRT, mixed INT8 and FP16, fused attention", lowering=FP16_LOWERING),
         },
         builder="edgecsi.export.builders.tensorrt",
         machine=machine,

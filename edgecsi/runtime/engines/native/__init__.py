@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from edgecsi.bundle import Manifest, Signature
 from edgecsi.errors import BundleError, EdgeCsiError, UnavailableError
-from edgecsi.runtime.engine import ENGINES, EngineRow, Precision
+from edgecsi.runtime.engine import ENGINES, EngineRow, bf16, fp32
 from edgecsi.runtime.engines.native.layout import SIZES
 
 FILE = "engine.bin"
@@ -166,19 +166,8 @@ ROW = ENGINES.register(
         files=(FILE,),
         libraries=("edgecsi",),
         precisions={
-            "fp32": Precision(
-                "kernels of our own on a CPU with AVX-512",
-                agreement_db=-60,
-                invariance_db=-80,
-                solves_fp32=False,
-            ),
-            "bf16": Precision(
-                "kernels of our own on a CPU with AVX512-BF16",
-                agreement_db=-25,
-                invariance_db=-40,
-                solves_fp32=False,
-                computes_fp32_in="bf16",
-            ),
+            "fp32": fp32("kernels of our own on a CPU with AVX-512", solves_fp32=False),
+            "bf16": bf16("kernels of our own on a CPU with AVX512-BF16"),
         },
         builder="edgecsi.export.builders.native",
         machine="an x86-64 CPU with AVX-512; BF16: AVX512-BF16",
