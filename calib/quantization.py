@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,7 +17,7 @@ from edgecsi.calib.ranges import RANGE_METHODS
 from edgecsi.calib.search import MAX_RELATIVE_ERROR_DB, Choice, choose
 from edgecsi.calib.statistics import activation_statistics
 from edgecsi.errors import BuildError
-from edgecsi.export.graph import read_graph
+from edgecsi.export.graph import count_quantized
 from edgecsi.metrics import GoalBounds
 from edgecsi.progress import track
 
@@ -77,7 +76,7 @@ def _report(
     alone: Mapping[Candidate, QuantizationLoss],
     choice: Choice,
 ) -> QuantizationReport:
-    counts = Counter(node.op_type for node in read_graph(lowered).graph.node)
+    counts = count_quantized(lowered)
     total = sum(operator.multiplications for operator in alone)
     return QuantizationReport(
         calibration_set=calibration.id,
@@ -85,8 +84,8 @@ def _report(
         bounds=bounds,
         max_relative_error_db=MAX_RELATIVE_ERROR_DB,
         int8_share=sum(operator.multiplications for operator in choice.quantized) / total,
-        quantize_nodes=counts["QuantizeLinear"],
-        dequantize_nodes=counts["DequantizeLinear"],
+        quantize_nodes=counts["QUANTIZE"],
+        dequantize_nodes=counts["DEQUANTIZE"],
         together=choice.together,
         operators=[
             OperatorReport(

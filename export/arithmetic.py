@@ -15,7 +15,7 @@ import onnxruntime
 from onnx import ModelProto, NodeProto, helper
 
 from edgecsi.errors import BuildError
-from edgecsi.export.graph import PRECISIONS, WEIGHTED, first_line, read_graph, value_types
+from edgecsi.export.graph import PRECISIONS, WEIGHTED, first_line, quantized_products, read_graph, value_types
 
 Shape = tuple[int, ...]
 
@@ -37,12 +37,12 @@ def arithmetic(
     """
     model = read_graph(graph)
     types = value_types(model.graph)
-    dequantized = {node.output[0] for node in model.graph.node if node.op_type == "DequantizeLinear"}
+    quantized = {node.output[0] for node in quantized_products(model.graph)}
     products = [node for node in model.graph.node if node.op_type in WEIGHTED]
     shapes = _shapes(model, products)
     counts: dict[str, int] = {}
     for node in products:
-        if dequantized.issuperset(node.input[:2]) and node.name not in left_in_float:
+        if node.output[0] in quantized and node.name not in left_in_float:
             kind = "int8"
         else:
             kind = PRECISIONS.get(types[node.output[0]], "other")

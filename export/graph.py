@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import GraphProto, ModelProto, TensorProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
 from edgecsi.bundle import Signature, TensorSpec
 from edgecsi.errors import BuildError
@@ -58,9 +58,13 @@ def _spec(end: ValueInfoProto) -> TensorSpec:
 
 def quantized_nodes(graph: bytes) -> list[str]:
     """Names of the weighted nodes with two dequantized inputs: what an engine should compute in INT8."""
-    nodes = read_graph(graph).graph.node
-    dequantized = {node.output[0] for node in nodes if node.op_type == "DequantizeLinear"}
-    return [n.name for n in nodes if n.op_type in WEIGHTED and dequantized.issuperset(n.input[:2])]
+    return [node.name for node in quantized_products(read_graph(graph).graph)]
+
+
+def quantized_products(graph: GraphProto) -> list[NodeProto]:
+    """The weighted nodes with two dequantized inputs."""
+    dequantized = {node.output[0] for node in graph.node if node.op_type == "DequantizeLinear"}
+    return [n for n in graph.node if n.op_type in WEIGHTED and dequantized.issuperset(n.input[:2])]
 
 
 def count_weighted(graph: bytes) -> dict[str, int]:

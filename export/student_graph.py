@@ -71,7 +71,7 @@ class StudentGraph:
         found["back"], found["back_bias"], hidden = self._linear(branch)
         (hidden,) = self._inputs(hidden, "Gelu")
         found["feed"], found["feed_bias"], normal = self._linear(hidden)
-        _, found["feed_norm"], found["feed_norm_bias"] = self._norm(normal)
+        found["feed_norm"], found["feed_norm_bias"] = self._norm(normal)
         tokens, branch = self._inputs(tokens, "Add")
         found["out"], found["out_bias"], mixed = self._linear(branch)
         parts = [self._linear(value) for value in self._inputs(mixed, "Attention")[:3]]
@@ -79,7 +79,7 @@ class StudentGraph:
         found["qkv_bias"] = np.concatenate([bias for _, bias, _ in parts])
         (heads,) = (a.i for a in self._producers[mixed].attribute if a.name == "q_num_heads")
         self.heads = heads
-        _, found["norm"], found["norm_bias"] = self._norm(parts[0][2])
+        found["norm"], found["norm_bias"] = self._norm(parts[0][2])
         self.layers.insert(0, found)
         return tokens
 
@@ -96,9 +96,10 @@ class StudentGraph:
         source, weight = self._inputs(product, "MatMul")
         return self._constant(weight), self._constant(bias), source
 
-    def _norm(self, value: str) -> tuple[str, Array, Array]:
-        source, weight, bias = self._inputs(value, "LayerNormalization")
-        return source, self._constant(weight), self._constant(bias)
+    def _norm(self, value: str) -> tuple[Array, Array]:
+        """Weight and bias of a normalisation."""
+        _, weight, bias = self._inputs(value, "LayerNormalization")
+        return self._constant(weight), self._constant(bias)
 
     def _is(self, value: str, operator: str) -> bool:
         return value in self._producers and self._producers[value].op_type == operator

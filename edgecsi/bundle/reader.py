@@ -185,9 +185,12 @@ def _read_all(folder: int, path: Path, manifest: Manifest) -> dict[str, bytes]:
         room -= len(contents[name])
         if hashlib.sha256(contents[name]).hexdigest() != expected:
             raise BundleError(f"{path}: {name} is damaged: its SHA-256 is not the manifest's; get it again")
-    for name, data in contents.items():
+    graphs: dict[str, str] = {}  # SHA-256 -> the first name of such a graph
+    for name in contents:
         if name.lower().endswith(".onnx"):
-            _check_self_contained(path, name, data)
+            graphs.setdefault(manifest.files[name], name)
+    for name in graphs.values():
+        _check_self_contained(path, name, contents[name])
     return contents
 
 
